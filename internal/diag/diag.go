@@ -1,0 +1,55 @@
+// Package diag is how Sallyport talks about a configuration text: a Position in
+// it, one Diagnostic about it, and the List of all of them. Every error that a
+// person can mend in a file ends here and is printed as httpd prints it, then
+// with the line, a caret and a hint. Faults of traffic are not diagnostics (see
+// package fault).
+package diag
+
+// Position is a place in a configuration file. Line and Col count from 1; Col
+// 0 means "the whole line". The zero Position is nowhere (the command line,
+// a default).
+type Position struct {
+	File string
+	Line int
+	Col  int
+}
+
+// IsZero reports whether p names no place.
+func (p Position) IsZero() bool { return p.File == "" && p.Line == 0 }
+
+// Severity tells an error, which keeps a configuration from being used, from a
+// warning, which does not.
+type Severity uint8
+
+const (
+	Error Severity = iota
+	Warning
+	Note
+)
+
+// Diagnostic is one thing to say about one place.
+type Diagnostic struct {
+	Severity Severity
+	Pos      Position
+	Text     string // httpd's wording where httpd has one
+	Expected string // what would have been right here; may be empty
+	Hint     string // the nearest valid name, the line to add; may be empty
+	Line     string // the offending line as written, for the caret; may be empty
+	// Reading marks errors of the reading phase, which httpd prints in its
+	// chained one-line form.
+	Reading bool
+}
+
+// List collects diagnostics in the order found.
+type List []Diagnostic
+
+// Err is what a directive's setter returns to say more than one line of text.
+type Err struct {
+	Text     string
+	Expected string
+	Hint     string
+	// Word is the argument to point at, counted from 1; 0: the whole line.
+	Word int
+}
+
+func (e *Err) Error() string { return e.Text }

@@ -1,0 +1,253 @@
+// Package exchange is one request and its response on their way through the
+// house: the Exchange itself, the Place (what the configuration says about
+// where the request landed), the phases it passes and the hooks that wait
+// there. Protocol adapters (front/…, backend/…) and rooms (modules/…) meet only
+// here.
+//
+// It decides nothing: which Place applies is the snapshot's business, what a
+// hook does its room's. It holds no sockets; bytes leave through a Downstream.
+package exchange
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"sallyport/internal/errorlog"
+	"sallyport/internal/message"
+)
+
+// Verdict is a hook's answer, as in httpd: Declined (not mine, go on), OK,
+// Done (the response is complete), or an HTTP status that ends the exchange.
+type Verdict int
+
+const (
+	Declined Verdict = -1
+	OK       Verdict = 0
+	Done     Verdict = -2
+)
+
+// Status makes a verdict of an HTTP status.
+func Status(code int) Verdict { return Verdict(code) }
+
+// Hook is one room's work in one phase, bound to the configuration of one
+// Place when that Place was built. It runs in the exchange's goroutine.
+type Hook func(*Exchange) Verdict
+
+// Phase numbers the stations of an exchange in the order it passes them.
+type Phase uint8
+
+const (
+	// Read: the head is parsed; Server-level configuration only (httpd's
+	// post_read_request). All hooks run until one does not decline/OK.
+	Read Phase = iota
+	// Translate: Path is decoded; the first OK ends the phase and has filled
+	// Exchange.Mapped (translate_name).
+	Translate
+	// Head: the final Place is known (header_parser).
+	Head
+	// Access and Auth: Require, Order/Allow/Deny, and who is asking.
+	Access
+	Auth
+	// Fixup: type_checker and fixups: last changes before the handler.
+	Fixup
+	// Handle: the first hook that does not decline answers.
+	Handle
+	// Respond: the response head is made and not yet sent; every hook runs
+	// (httpd's insert_filter and the header filters).
+	Respond
+	// Log: the exchange is over, bytes are counted; every hook runs.
+	Log
+	NumPhases
+)
+
+// Exchange is one request with everything learnt about it. It belongs to the
+// goroutine that serves it and is taken from a pool: nothing may keep a
+// pointer to it after the Log phase. Strings out of it may be kept.
+type Exchange struct {
+	// Request is the client's. Rooms change Request.Header (RequestHeader,
+	// setting X-Forwarded-…); what the client really sent is in no other place.
+	Request message.Request
+
+	// Path is the request's path: first normalised but still encoded (in
+	// phase Read), then decoded (httpd's r->uri). Query is what follows "?"
+	// as received; HasQuery tells "/a?" from "/a".
+	Path     string
+	Query    string
+	HasQuery bool
+	// RawPath is the path as received, up to "?" (httpd's unparsed_uri
+	// without the query). Encoded is the normalised, still encoded path.
+	RawPath string
+	Encoded string
+
+	Client   *Client
+	Server   *Server
+	Place    *Place
+	Received time.Time
+
+	Env   Vars // httpd's subprocess_env
+	Notes Vars
+	User  string // authenticated user
+
+	// Mapped says where the URL leads; filled in phase Translate.
+	Mapped Mapping
+	// Handler is the name set by SetHandler, AddHandler or a translation;
+	// "" means the file handler.
+	Handler string
+	// PathInfo is what follows the file in Path.
+	PathInfo string
+	// ContentType and friends as found by the type checker for local files.
+	Type Type
+
+	// Out is the response in the making. Out.Header is httpd's headers_out;
+	// Always (err_headers_out) is sent on errors too, in front of it.
+	Out    message.Response
+	Always message.Header
+
+	Down Downstream
+	Run  Runner
+
+	// Prev is the exchange's own earlier life before an internal redirect
+	// (ErrorDocument, DirectoryIndex): its URL, status and environment. nil
+	// for the first.
+	Prev *Prev
+
+	// KeepAlive false asks the front to end the client connection after this
+	// exchange. Begun is set once the response head has left.
+	KeepAlive bool
+	Begun     bool
+	Aborted   bool // the client went away, or the response broke off
+
+	// Counts of bytes for the log: received with heads, sent with heads,
+	// sent body only.
+	BytesIn, BytesOut, BodyOut int64
+
+	// Proxy is the proxy room's own record of this exchange (alias taken,
+	// worker, attempts); nil where nothing was proxied.
+	Proxy any
+	// Scratch lets other rooms keep something between their hooks; small.
+	Scratch []any
+
+	spare Vars
+}
+
+// Client is the connection (or stream) a request came by. Shared by all
+// exchanges of that connection.
+type Client struct {
+	Remote, Local netip.AddrPort // of the socket
+	// Addr is the client's address as Require, logs and X-Forwarded-For see
+	// it: Remote, unless a room (remoteip) learnt better.
+	Addr  netip.AddrPort
+	TLS   bool
+	Since time.Time
+	ID    uint64 // unique within the process
+	// Served counts the exchanges before this one on the connection.
+	Served int
+}
+
+// Downstream takes one response to the client. front/h1, h2, h3 and the
+// tests' recorder implement it. All methods are called from the exchange's
+// goroutine.
+type Downstream interface {
+	// Inform sends an interim response (100, 103); any number of them.
+	Inform(status int, h *message.Header) error
+	// Begin sends the head, once. The Downstream decides framing from
+	// r.Body.Length and the client's version; it does not keep r.
+	Begin(r *message.Response) error
+	io.Writer // the body
+	// Flush hands over what is buffered.
+	Flush() error
+	// End closes the message; trailer may be nil.
+	End(trailer *message.Header) error
+	// Upgrade hands the connection over after a 101 (or an accepted
+	// extended CONNECT): raw bytes both ways.
+	Upgrade() (io.ReadWriteCloser, error)
+	// Gone is closed when the client is known to have left; nil if that
+	// cannot be known.
+	Gone() <-chan struct{}
+}
+
+// Runner is the way back into the house: the snapshot implements it.
+type Runner interface {
+	// Redirect starts the exchange again at another local URL
+	// (ErrorDocument, DirectoryIndex); httpd's ap_internal_redirect.
+	Redirect(x *Exchange, target string) Verdict
+	// Fail answers an error status: ErrorDocument or the default page
+	// (httpd's ap_die).
+	Fail(x *Exchange, status int)
+}
+
+// Type is what mod_mime knows of a file.
+type Type struct {
+	Media, Charset, Encoding string
+	Languages                []string
+}
+
+// MappingKind says what became of the URL.
+type MappingKind uint8
+
+const (
+	Unmapped MappingKind = iota
+	File                 // Mapped.Path is a file system path
+	Proxied              // Mapped.Path is an absolute URL: httpd's "proxy:…" filename
+	Nowhere              // answered without any (OPTIONS *, redirects)
+)
+
+// Mapping is the result of translation.
+type Mapping struct {
+	Kind MappingKind
+	Path string
+}
+
+// Prev is what an internal redirect leaves behind.
+type Prev struct {
+	Path, Query string
+	Target      string
+	Status      int
+	Env         Vars
+	Prev        *Prev
+}
+
+// Server is one virtual host (or the main server) of a snapshot: what is
+// known of it before any section matches.
+type Server struct {
+	Name      string // ServerName's host; never empty
+	Scheme    string // of ServerName, "" when not given
+	Port      uint16 // of ServerName, 0 when not given
+	Admin     string
+	DefinedAt string // "file:line" for -S and logs
+	Core      *ServerSettings
+	Log       *errorlog.Logger
+	// Base is the Place of requests no section matches.
+	Base *Place
+	// Locate finds the Place for x as it stands (Path, Mapped); set by the
+	// snapshot.
+	Locate func(x *Exchange) *Place
+	// Index is the server's number in its snapshot.
+	Index int
+}
+
+// Place is what the configuration says about one combination of virtual host
+// and matching sections: built once, remembered, immutable. A phase's list
+// holds only hooks that have work there.
+type Place struct {
+	Server *Server
+	Hooks  [NumPhases][]Hook
+	Core   DirSettings
+}
+
+// Find returns the value of a variable in Env, Notes order does not matter:
+// see Vars.
+func (x *Exchange) Getenv(name string) string { v, _ := x.Env.Get(name); return v }
+
+// Logf writes to the error log of the exchange's server under the name of a
+// module, with the client's address; nothing is formatted below the level.
+func (x *Exchange) Logf(l errorlog.Level, module, format string, args ...any) {
+	if x.Server == nil || !x.Server.Log.Enabled(module, l) {
+		return
+	}
+	x.Server.Log.Logf(l, module, errorlog.Facts{
+		Client:  x.Client.Addr,
+		Referer: x.Request.Header.Get("Referer"),
+	}, format, args...)
+}

@@ -1,0 +1,85 @@
+package exchange
+
+import "time"
+
+// ServerSettings are the core room's per-server settings, resolved with their
+// defaults: what every protocol front and the proxy rooms look up.
+type ServerSettings struct {
+	Timeout              time.Duration // I/O on either side; default 60 s
+	KeepAlive            bool
+	KeepAliveTimeout     time.Duration
+	MaxKeepAliveRequests int // 0: no limit
+	LimitRequestLine     int // bytes
+	LimitRequestFields   int // count, 0: no limit
+	LimitFieldSize       int // bytes
+	// Unsafe is HttpProtocolOptions Unsafe: tolerated only where it cannot
+	// reach a backend in an ambiguous form. LenientMethods: any token.
+	Unsafe            bool
+	RegisteredMethods bool
+	AllowHTTP09       bool
+	TraceEnable       Trace
+	MergeSlashes      bool
+	EncodedSlashes    EncodedSlashes // AllowEncodedSlashes
+	UseCanonicalName  CanonicalName
+	UseCanonicalPort  bool   // UseCanonicalPhysicalPort
+	Tokens            string // the Server field, by ServerTokens: "Apache/2.4.x"-shaped, ours
+	Signature         string // ServerSignature: "", "on", "email"
+	// RequestRead is mod_reqtimeout's; zero values: no limit.
+	HeadTimeout, BodyTimeout ReadLimit
+}
+
+// ReadLimit bounds how slowly a head or body may arrive (RequestReadTimeout):
+// First until the first byte count, extended by one second per MinRate bytes
+// up to Max. A zero First means no limit.
+type ReadLimit struct {
+	First, Max time.Duration
+	MinRate    int // bytes per second; 0: First is the whole limit
+}
+
+// Trace is TraceEnable.
+type Trace uint8
+
+const (
+	TraceOn Trace = iota
+	TraceOff
+	TraceExtended
+)
+
+// EncodedSlashes is AllowEncodedSlashes.
+type EncodedSlashes uint8
+
+const (
+	SlashesRefused EncodedSlashes = iota
+	SlashesDecoded
+	SlashesKept // NoDecode
+)
+
+// CanonicalName is UseCanonicalName.
+type CanonicalName uint8
+
+const (
+	NameFromClient CanonicalName = iota
+	NameFromServer
+	NameFromDNS
+)
+
+// DirSettings are the core room's per-section settings, resolved.
+type DirSettings struct {
+	Handler          string // SetHandler
+	ForceType        string
+	LimitRequestBody int64  // bytes; 0: no limit
+	AcceptPathInfo   string // "on", "off", "default"
+	FileETag         string
+	Sendfile         bool
+	FollowSymlinks   bool
+	SymlinksIfOwner  bool
+	Indexes          bool
+	ErrorDocuments   map[int]ErrorDocument // nil: none
+}
+
+// ErrorDocument is one ErrorDocument line. Kind is 't' text, 'p' local path,
+// 'u' external URL, 'd' the default page.
+type ErrorDocument struct {
+	Kind  byte
+	Value string
+}

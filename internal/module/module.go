@@ -1,0 +1,126 @@
+// Package module says what a room is: one httpd module as data. A room is a
+// value of type Room in its own package under modules/; modules/all lists them
+// in the one order that decides who comes first where several have work in the
+// same phase. Nothing registers itself.
+package module
+
+import (
+	"sallyport/internal/conf"
+	"sallyport/internal/diag"
+	"sallyport/internal/exchange"
+	"sallyport/internal/live"
+	"time"
+)
+
+// Room declares one module.
+type Room struct {
+	// Name without "mod_": "headers" is known to LoadModule as headers_module
+	// and to IfModule also as mod_headers.c.
+	Name string
+	// Source overrides "mod_<Name>.c" (core: "core.c").
+	Source string
+	// Static rooms are there without a LoadModule line, as in Debian's httpd
+	// (core, so, log_config, version, unixd …).
+	Static bool
+	// Directives is the room's table; names are unique over all rooms.
+	Directives []conf.Directive
+	// Compile is called once per configuration, after all text was executed.
+	// It checks what only the whole can show (b.Fail, b.Warn), builds what is
+	// shared, and returns the function that furnishes each Place; nil when the
+	// room furnishes none.
+	Compile func(b *Build) func(p *Plan)
+}
+
+// Rank orders hooks of one phase before the order of rooms does.
+type Rank int8
+
+const (
+	First  Rank = -10
+	Middle Rank = 0
+	Last   Rank = 10
+)
+
+// Build is one configuration on its way to a snapshot.
+type Build struct {
+	Config   *conf.Config
+	Servers  []*ServerBuild // [0] is the main server
+	Diags    *diag.List
+	Openings []Opening
+	// Env opens what outlives the snapshot and needs the process: logs, live
+	// state. With -t it opens nothing.
+	Env Env
+}
+
+// ServerBuild pairs a server with its merged configuration.
+type ServerBuild struct {
+	Conf   conf.Vector // main server's under the virtual host's own
+	Dir    conf.Vector // base, merged likewise
+	Source *conf.Server
+	Server *exchange.Server
+}
+
+// Plan is one Place being furnished. Dir is the merged per-section
+// configuration of its sections, Conf that of its server.
+type Plan struct {
+	Server *ServerBuild
+	Conf   conf.Vector
+	Dir    conf.Vector
+	Place  *exchange.Place
+	hooks  [exchange.NumPhases][]ranked
+}
+
+type ranked struct {
+	rank Rank
+	hook exchange.Hook
+}
+
+// Hook adds work to a phase.
+func (p *Plan) Hook(ph exchange.Phase, r Rank, h exchange.Hook) {
+	p.hooks[ph] = append(p.hooks[ph], ranked{r, h})
+}
+
+// Close sorts the hooks into the Place: by rank, then in the order added.
+func (p *Plan) Close() {
+	for ph := range p.hooks {
+		var out []exchange.Hook
+		for r := First; r <= Last; r++ {
+			for _, h := range p.hooks[ph] {
+				if h.rank == r {
+					out = append(out, h.hook)
+				}
+			}
+		}
+		p.Place.Hooks[ph] = out
+	}
+}
+
+// Fail records an error about a place in the text; the configuration is not used.
+func (b *Build) Fail(pos diag.Position, text, hint string) {
+	*b.Diags = append(*b.Diags, diag.Diagnostic{Pos: pos, Text: text, Hint: hint})
+}
+
+// Warn records a warning.
+func (b *Build) Warn(pos diag.Position, text, hint string) {
+	*b.Diags = append(*b.Diags, diag.Diagnostic{Severity: diag.Warning, Pos: pos, Text: text, Hint: hint})
+}
+
+// Env is the process around a Build: what a room may use that is not
+// configuration.
+type Env struct {
+	// Test is set for -t: nothing is opened, no live state is touched.
+	Test bool
+	Live *live.Registry
+	// Now is the clock; time.Now outside of tests.
+	Now func() time.Time
+}
+
+// Opening is something a snapshot owns that must be opened before it serves
+// and closed when its last exchange has ended: log files, caches, pools of
+// its own. Open's error keeps the running configuration. Never called for -t.
+type Opening struct {
+	Open  func() error
+	Close func()
+}
+
+// Open registers an Opening.
+func (b *Build) Open(o Opening) { b.Openings = append(b.Openings, o) }
