@@ -251,3 +251,54 @@ func (x *Exchange) Logf(l errorlog.Level, module, format string, args ...any) {
 		Referer: x.Request.Header.Get("Referer"),
 	}, format, args...)
 }
+
+// Begin sends the response head in Out: the Respond hooks run on it first,
+// then Always goes in front of Out.Header (httpd overlays err_headers_out on
+// headers_out). Called once; the body follows with Write or CopyBody.
+func (x *Exchange) Begin() error {
+	for _, h := range x.Place.Hooks[Respond] {
+		h(x)
+	}
+	if len(x.Always.Fields) > 0 {
+		x.Always.Fields = append(x.Always.Fields, x.Out.Header.Fields...)
+		x.Out.Header, x.Always = x.Always, x.Out.Header
+		x.Always.Reset()
+	}
+	x.Begun = true
+	err := x.Down.Begin(&x.Out)
+	if err != nil {
+		x.Aborted = true
+	}
+	return err
+}
+
+// Write sends body bytes to the client.
+func (x *Exchange) Write(p []byte) (int, error) {
+	n, err := x.Down.Write(p)
+	if err != nil {
+		x.Aborted = true
+	}
+	return n, err
+}
+
+// CopyBody sends n bytes of r (all of it when n < 0), letting the kernel move
+// them where both ends can (sendfile, splice).
+func (x *Exchange) CopyBody(r io.Reader, n int64) error {
+	if n >= 0 {
+		r = &io.LimitedReader{R: r, N: n}
+	}
+	var got int64
+	var err error
+	if rf, ok := x.Down.(io.ReaderFrom); ok {
+		got, err = rf.ReadFrom(r)
+	} else {
+		got, err = io.Copy(struct{ io.Writer }{x.Down}, r)
+	}
+	if err == nil && n >= 0 && got < n {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		x.Aborted = true
+	}
+	return err
+}
