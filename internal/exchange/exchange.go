@@ -162,10 +162,15 @@ type Downstream interface {
 	// Upgrade hands the connection over after a 101 (or an accepted
 	// extended CONNECT): raw bytes both ways.
 	Upgrade() (io.ReadWriteCloser, error)
-	// Gone is closed when the client is known to have left; nil if that
-	// cannot be known.
-	Gone() <-chan struct{}
+	// Waiting tells what the exchange is about to block on (a backend), so
+	// that it can be woken when the client leaves; nil when it no longer
+	// blocks. It reports false when the client is known to be gone already.
+	Waiting(w Waker) bool
 }
+
+// Waker is something blocked on behalf of an exchange. Wake makes it return
+// early with an error; it may be called from any goroutine, more than once.
+type Waker interface{ Wake() }
 
 // Runner is the way back into the house: the snapshot implements it.
 type Runner interface {

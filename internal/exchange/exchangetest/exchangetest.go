@@ -42,7 +42,8 @@ type Recorder struct {
 	// Tunnel is what Upgrade hands over; nil: Upgrade fails.
 	Tunnel io.ReadWriteCloser
 	// Left is what Gone returns; a test closes it when its client leaves.
-	Left chan struct{}
+	Left    chan struct{}
+	Blocked exchange.Waker // what Waiting was last told
 }
 
 var _ exchange.Downstream = (*Recorder)(nil)
@@ -111,8 +112,16 @@ func (r *Recorder) Upgrade() (io.ReadWriteCloser, error) {
 	return r.Tunnel, nil
 }
 
-// Gone returns Left.
-func (r *Recorder) Gone() <-chan struct{} { return r.Left }
+// Waiting remembers the Waker; it reports false once Left is closed.
+func (r *Recorder) Waiting(w exchange.Waker) bool {
+	r.Blocked = w
+	select {
+	case <-r.Left:
+		return false
+	default:
+		return true
+	}
+}
 
 // NewExchange makes an exchange as a front hands it over once Path is decoded:
 // an HTTP/1.1 request of method for target (origin form), with header lines
