@@ -1,0 +1,191 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Metric is one measured quantity of a sample.
+type Metric int
+
+const (
+	Rate   Metric = iota // requests per second
+	CPU                  // µs of the peer's processes per request; per MB for ShapeSlow
+	P50                  // µs
+	P99                  // µs
+	Peak                 // bytes resident at the peak, all processes
+	PerCon               // bytes resident per client connection, beyond the start
+	metrics
+)
+
+// Sample is what one peer did in one round of one case.
+type Sample struct {
+	Case   string
+	Peer   string // its label
+	Round  int    // from 1
+	Values [metrics]float64
+	Has    [metrics]bool
+	// Errors counts what went wrong under load; a sample with errors is shown
+	// and wins nothing. Failed says why there are no values at all.
+	Errors int64
+	Failed string
+	// Foreign is the share of the machine's cores that was used by processes
+	// outside the race.
+	Foreign float64
+}
+
+func (s *Sample) set(m Metric, v float64) { s.Values[m], s.Has[m] = v, true }
+
+// bench is what a whole run shares.
+type bench struct {
+	dir      string
+	wrk      string
+	backend  *Backend
+	cores    int
+	root     bool
+	duration time.Duration
+}
+
+// measure starts the peer afresh, proves that it answers right, warms it up,
+// and takes one sample. It always returns a sample.
+func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
+	s := Sample{Case: c.Name, Peer: p.Label, Round: round}
+	fail := func(err error) Sample {
+		s.Failed = err.Error()
+		return s
+	}
+	dir, err := os.MkdirTemp(b.dir, p.Kind.Name+"-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil { // servers that drop privileges write here
+		return fail(err)
+	}
+	port, err := freePort()
+	if err != nil {
+		return fail(err)
+	}
+	site := Site{Dir: dir, Port: port, Backends: b.backend.Ports[:max(1, c.Members)], Conns: c.Conns,
+		Prefixes: c.Prefixes, Hosts: c.Hosts, Cores: b.cores, Root: b.root}
+	if c.Log && !p.Floor {
+		site.LogFile = filepath.Join(dir, "access.log")
+	}
+	proc, err := p.launch(site)
+	if err != nil {
+		return fail(err)
+	}
+	defer proc.Stop()
+	if err := probe(p, c, port, filepath.Join(b.dir, "backend", "www")); err != nil {
+		return fail(fmt.Errorf("%w %s", err, proc.Complaint()))
+	}
+	switch c.Shape {
+	case ShapeIdle:
+		err = b.measureIdle(ctx, &s, proc, c, port)
+	case ShapeSlow:
+		err = b.measureSlow(ctx, &s, proc, c, port)
+	default:
+		err = b.measureLoad(ctx, &s, proc, c, site)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return s
+}
+
+// measureLoad is a sample by wrk.
+func (b *bench) measureLoad(ctx context.Context, s *Sample, proc *Process, c Case, site Site) error {
+	warm := max(time.Second, b.duration/4)
+	first, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, warm)
+	if err != nil {
+		return err
+	}
+	resetPeaks(proc.PID())
+	w := b.watch(proc)
+	r, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, b.duration)
+	if err != nil {
+		return err
+	}
+	cpu := w.stop(s)
+	done := float64(r.Requests)
+	if c.Bulk {
+		done = float64(r.Bytes) / float64(c.BodySize)
+	}
+	if done == 0 {
+		return fmt.Errorf("no request was answered in %v", r.Duration)
+	}
+	s.Errors = r.errors()
+	s.set(Rate, done/r.Duration.Seconds())
+	s.set(CPU, float64(cpu.Microseconds())/done)
+	if !c.Bulk || r.Requests > 100 {
+		s.set(P50, float64(r.P50.Microseconds()))
+		s.set(P99, float64(r.P99.Microseconds()))
+	}
+	s.set(Peak, float64(treeMemory(proc.PID(), "VmHWM")))
+	if !proc.Alive() {
+		return fmt.Errorf("%s ended during the run: %s", proc.Name, proc.Complaint())
+	}
+	if site.LogFile != "" {
+		// nginx writes a log buffer out after a second, not at its end.
+		if err := pause(ctx, 1500*time.Millisecond); err != nil {
+			return err
+		}
+		proc.Stop()
+		lines, err := countLines(site.LogFile)
+		if err != nil {
+			return err
+		}
+		if missing := first.Requests + r.Requests - lines; missing > 0 {
+			return fmt.Errorf("the access log lacks %d of %d lines", missing, first.Requests+r.Requests)
+		}
+	}
+	return nil
+}
+
+// watched is a running count of CPU time.
+type watched struct {
+	b             *bench
+	proc          *Process
+	began         time.Time
+	peer, backend time.Duration
+	own, busy     time.Duration
+}
+
+func (b *bench) watch(proc *Process) watched {
+	return watched{b: b, proc: proc, began: time.Now(), busy: machineBusy(), own: ownCPU(),
+		backend: treeCPU(b.backend.proc.PID()), peer: treeCPU(proc.PID())}
+}
+
+// stop returns the peer's CPU time since the watch began and notes in the
+// sample how much of the machine others used meanwhile.
+func (w watched) stop(s *Sample) time.Duration {
+	peer := treeCPU(w.proc.PID()) - w.peer
+	ours := peer + treeCPU(w.b.backend.proc.PID()) - w.backend + ownCPU() - w.own
+	machine := time.Since(w.began) * time.Duration(w.b.cores)
+	s.Foreign = max(0, float64(machineBusy()-w.busy-ours)/float64(machine))
+	return peer
+}
+
+// countLines counts the lines of a file.
+func countLines(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("count the log's lines: %w", err)
+	}
+	defer f.Close()
+	var n int64
+	buf := make([]byte, 256*kib)
+	for {
+		m, err := f.Read(buf)
+		n += int64(bytes.Count(buf[:m], []byte("\n")))
+		if err != nil {
+			return n, nil
+		}
+	}
+}
