@@ -1,0 +1,141 @@
+package h1
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Slashes says what becomes of "%2F" in a path (AllowEncodedSlashes). The
+// order is that of exchange.EncodedSlashes.
+type Slashes uint8
+
+const (
+	SlashesRefused Slashes = iota
+	SlashesDecoded
+	SlashesKept
+)
+
+// NormalizePath brings the path of a target into the one form that all
+// matching sees (httpd's ap_normalize_path): escapes of unreserved characters
+// decoded, "." and ".." segments removed, runs of "/" merged if asked to. "*"
+// is left alone. A broken escape, a path that does not begin with "/" and one
+// that climbs above the root are refused. Nothing is allocated for a path that
+// is normal already.
+func NormalizePath(path string, merge bool) (string, *Problem) {
+	if path == "" || path[0] != '/' {
+		if path == "*" {
+			return path, nil
+		}
+		return path, problemPath
+	}
+	if isNormal(path) {
+		return path, nil
+	}
+	return normalize(path, merge, true)
+}
+
+// isNormal is a quick look that may say no for a path that is normal.
+func isNormal(path string) bool {
+	for i := 0; i < len(path); i++ {
+		switch path[i] {
+		case '%':
+			return false
+		case '/':
+			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func normalize(path string, merge, decode bool) (string, *Problem) {
+	var room [256]byte
+	out := append(room[:0], '/')
+	seg := 1 // where the current segment begins in out
+	for i := 1; ; i++ {
+		if i < len(path) && path[i] != '/' {
+			c := path[i]
+			if decode && c == '%' {
+				if i+2 >= len(path) || class[path[i+1]]&class[path[i+2]]&cHex == 0 {
+					return path, problemPath
+				}
+				if d := unhex(path[i+1])<<4 | unhex(path[i+2]); class[d]&cUnreserved != 0 {
+					c = d
+					i += 2
+				}
+			}
+			out = append(out, c)
+			continue
+		}
+		end := i >= len(path)
+		switch string(out[seg:]) {
+		case ".":
+			out = out[:seg]
+		case "..":
+			if seg == 1 {
+				return path, problemPath
+			}
+			seg = bytes.LastIndexByte(out[:seg-1], '/') + 1
+			out = out[:seg]
+		case "":
+			if !end && !merge {
+				out = append(out, '/')
+			}
+		default:
+			if !end {
+				out = append(out, '/')
+			}
+		}
+		seg = len(out)
+		if end {
+			return string(out), nil
+		}
+	}
+}
+
+// Unescape decodes what NormalizePath left encoded (httpd's ap_unescape_url).
+// An encoded NUL, and an encoded slash when they are refused, answer 404. With
+// SlashesDecoded the new slashes may have made new dot segments, so the result
+// is normalised once more, without decoding.
+func Unescape(path string, slashes Slashes, merge bool) (string, *Problem) {
+	i := strings.IndexByte(path, '%')
+	if i < 0 {
+		return path, nil
+	}
+	var room [256]byte
+	out := append(room[:0], path[:i]...)
+	var problem *Problem
+	for ; i < len(path); i++ {
+		c := path[i]
+		if c != '%' {
+			out = append(out, c)
+			continue
+		}
+		if i+2 >= len(path) || class[path[i+1]]&class[path[i+2]]&cHex == 0 {
+			return path, problemPath
+		}
+		switch c = unhex(path[i+1])<<4 | unhex(path[i+2]); {
+		case c == 0:
+			problem = problemNUL
+		case c == '/' && slashes == SlashesRefused:
+			problem = problemSlash
+		case c == '/' && slashes == SlashesKept:
+			out = append(out, path[i:i+3]...)
+		default:
+			out = append(out, c)
+		}
+		i += 2
+	}
+	if problem != nil {
+		return path, problem
+	}
+	if slashes == SlashesDecoded && out[0] == '/' {
+		if s := string(out); isNormal(s) {
+			return s, nil
+		} else {
+			return normalize(s, merge, false)
+		}
+	}
+	return string(out), nil
+}
