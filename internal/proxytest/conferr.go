@@ -114,10 +114,7 @@ func RunConfErr(t Reporter, p Program, c *ConfErr) {
 	r := &run{t: t, s: c.script, p: p, root: root, port: "18080", vars: map[string]string{"ROOT": root, "PORT": "18080"}}
 	err = r.prepare()
 	if err == nil {
-		err = r.write("httpd.conf", []byte(expand(c.script.Conf, r.vars)))
-	}
-	if err == nil {
-		err = r.write("main.conf", []byte(prelude(c.script, root, r.port)))
+		err = r.configure()
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", c.Name, err)

@@ -55,6 +55,7 @@ func Run(t Reporter, p Program, s *Script) {
 		t.Fatalf("%s: %v", s.Name, err)
 		return
 	}
+	started := r.start()
 	steps, err := s.Steps(r.vars)
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -66,7 +67,7 @@ func Run(t Reporter, p Program, s *Script) {
 			mine = append(mine, st)
 		}
 	}
-	err = r.start()
+	err = started
 	if len(mine) > 0 && mine[0].Verb == "refused" {
 		r.refused(mine[0], err)
 		return
@@ -109,11 +110,7 @@ func (r *run) prepare() error {
 		return err
 	}
 	for _, f := range r.s.Files {
-		data := f.Data
-		if strings.HasSuffix(f.Name, ".conf") {
-			data = []byte(expand(string(data), r.vars))
-		}
-		if err := r.write(f.Name, data); err != nil {
+		if err := r.write(f.Name, f.Data); err != nil {
 			return err
 		}
 	}
@@ -147,11 +144,7 @@ func (r *run) start() error {
 		if r.port, err = freePort(); err != nil {
 			return err
 		}
-		r.vars["PORT"] = r.port
-		if err := r.write("httpd.conf", []byte(expand(r.s.Conf, r.vars))); err != nil {
-			return err
-		}
-		if err := r.write("main.conf", []byte(prelude(r.s, r.root, r.port))); err != nil {
+		if err := r.configure(); err != nil {
 			return err
 		}
 		r.proc, err = r.p.start(r.root, r.port)
@@ -160,6 +153,22 @@ func (r *run) start() error {
 		}
 	}
 	return err
+}
+
+// configure writes every configuration file with the variables put in.
+func (r *run) configure() error {
+	r.vars["PORT"] = r.port
+	for _, f := range r.s.Files {
+		if strings.HasSuffix(f.Name, ".conf") {
+			if err := r.write(f.Name, []byte(expand(string(f.Data), r.vars))); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.write("httpd.conf", []byte(expand(r.s.Conf, r.vars))); err != nil {
+		return err
+	}
+	return r.write("main.conf", []byte(prelude(r.s, r.root, r.port)))
 }
 
 // refused checks that the server did not start and said why.
