@@ -2,12 +2,16 @@
 // it, one Diagnostic about it, and the List of all of them. Every error that a
 // person can mend in a file ends here and is printed as httpd prints it, then
 // with the line, a caret and a hint. Faults of traffic are not diagnostics (see
-// package fault).
+// package fault). The neighbours are conf/syntax, which finds positions, and
+// conf, which finds what is wrong at them.
 package diag
 
 // Position is a place in a configuration file. Line and Col count from 1; Col
 // 0 means "the whole line". The zero Position is nowhere (the command line,
 // a default).
+//
+// A line that is continued with a backslash has the number of its last part,
+// as in httpd; Col then counts bytes in the joined line.
 type Position struct {
 	File string
 	Line int
@@ -27,6 +31,17 @@ const (
 	Note
 )
 
+// String gives the word the severity is printed as.
+func (s Severity) String() string {
+	switch s {
+	case Error:
+		return "error"
+	case Warning:
+		return "warning"
+	}
+	return "note"
+}
+
 // Diagnostic is one thing to say about one place.
 type Diagnostic struct {
 	Severity Severity
@@ -38,10 +53,10 @@ type Diagnostic struct {
 	// Reading marks errors of the reading phase, which httpd prints in its
 	// chained one-line form.
 	Reading bool
+	// Chain holds the Include lines that led to Pos.File, outermost first.
+	// Only reading errors print them.
+	Chain []Position
 }
-
-// List collects diagnostics in the order found.
-type List []Diagnostic
 
 // Err is what a directive's setter returns to say more than one line of text.
 type Err struct {
