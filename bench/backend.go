@@ -67,14 +67,15 @@ var smallBody = strings.Repeat("0123456789", 10)
 // backendConf is the backend's nginx.conf.
 //
 // /post reads the whole request body before it answers, as an application
-// does: the mirror module reads it, the static handler then refuses the
-// method, and the error page is the answer. A bare "return" would answer at
+// does: the mirror module reads it, the static handler then finds no such
+// file, and the error page is the answer. A bare "return" would answer at
 // once and race with the upload, which every peer handles differently.
 func backendConf(dir string, ports []int, root bool) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	b.WriteString(nginxHead(dir, 1, 16384, root))
 	p("  access_log off;")
+	p("  log_not_found off;")
 	p("  sendfile on;")
 	p("  tcp_nopush on;")
 	p("  open_file_cache max=16 inactive=1h;")
@@ -90,7 +91,7 @@ func backendConf(dir string, ports []int, root bool) string {
 	p("    root %s;", filepath.Join(dir, "www"))
 	p("    location = /100 { return 200 %s; }", smallBody)
 	p(`    location = /echo { return 200 "$http_x_forwarded_for|$http_x_forwarded_host|$connection_requests"; }`)
-	p("    location = /post { mirror /swallow; error_page 405 =200 @took; }")
+	p("    location = /post { mirror /swallow; error_page 404 405 =200 @took; }")
 	p("    location = /swallow { internal; return 204; }")
 	p("    location @took { return 200 %s; }", smallBody)
 	// The relay takes no prefix off.
