@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -76,9 +77,12 @@ func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Cas
 	dialer := net.Dialer{Timeout: 20 * time.Second, Control: func(_, _ string, raw syscall.RawConn) error {
 		var set error
 		err := raw.Control(func(fd uintptr) {
-			// Set before connecting, it keeps the window small, and what the
-			// client has not read stays the peer's problem.
-			set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16*kib)
+			// Set before connecting, a small window and a segment size as on
+			// Ethernet. With loopback's segments of 64 KB the kernel would
+			// take the whole body off the peer's hands at once.
+			set = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16*kib),
+				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1460))
 		})
 		if err != nil {
 			return err

@@ -89,6 +89,9 @@ type Exchange struct {
 	Notes Vars
 	User  string // authenticated user
 
+	// Line is the request line of a head that was not understood; "" else.
+	Line string
+
 	// Mapped says where the URL leads; filled in phase Translate.
 	Mapped Mapping
 	// Handler is the name set by SetHandler, AddHandler or a translation;
@@ -306,4 +309,12 @@ func (x *Exchange) CopyBody(r io.Reader, n int64) error {
 		x.Aborted = true
 	}
 	return err
+}
+
+// ServerToken is the Server field of responses that bring none of their own.
+func (x *Exchange) ServerToken() string {
+	if x.Server == nil {
+		return ""
+	}
+	return x.Server.Core.Tokens
 }

@@ -45,7 +45,7 @@ func (p *poller) open() error {
 
 func (p *poller) close() { p.file.Close() }
 
-func (p *poller) add(fd int, in Interest, h Handler) (Ticket, bool) {
+func (p *poller) add(fd int, in Interest, h Handler, t *Ticket) bool {
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT}
 	if in == Hangup {
 		ev.Events = unix.EPOLLRDHUP | unix.EPOLLET
@@ -65,15 +65,16 @@ func (p *poller) add(fd int, in Interest, h Handler) (Ticket, bool) {
 		s.gen = 1
 	}
 	s.fd, s.once, s.h = fd, in == Readable, h
-	t := Ticket{i, s.gen}
+	*t = Ticket{i, s.gen}
+	name := *t
 	p.mu.Unlock()
 
-	ev.Fd, ev.Pad = int32(t.slot), int32(t.gen)
+	ev.Fd, ev.Pad = int32(name.slot), int32(name.gen)
 	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
-		p.drop(t)
-		return Ticket{}, false
+		p.drop(name)
+		return false
 	}
-	return t, true
+	return true
 }
 
 // drop frees the slot if t still names it and returns its descriptor.

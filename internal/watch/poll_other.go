@@ -9,7 +9,7 @@ func (p *poller) open() error {
 	p.stop = make(chan struct{})
 	return nil
 }
-func (p *poller) close()                                    { close(p.stop) }
-func (p *poller) run()                                      { <-p.stop }
-func (p *poller) add(int, Interest, Handler) (Ticket, bool) { return Ticket{}, false }
-func (p *poller) cancel(Ticket) bool                        { return false }
+func (p *poller) close()                                   { close(p.stop) }
+func (p *poller) run()                                     { <-p.stop }
+func (p *poller) add(int, Interest, Handler, *Ticket) bool { return false }
+func (p *poller) cancel(Ticket) bool                       { return false }

@@ -22,8 +22,8 @@ import (
 // Tick is the resolution of all deadlines kept by guards.
 const Tick = 50 * time.Millisecond
 
-// past is a deadline that has long gone by.
-var past = time.Unix(1, 0)
+// Past is a deadline that has long gone by.
+var Past = time.Unix(1, 0)
 
 const shards = 16
 
@@ -83,7 +83,7 @@ func (w *Watcher) tick() {
 			s.Lock()
 			for g := s.first; g != nil; g = g.next {
 				if due := g.due.Load(); due != 0 && due <= now {
-					g.conn.SetDeadline(past)
+					g.conn.SetDeadline(Past)
 				}
 			}
 			s.Unlock()
@@ -91,8 +91,23 @@ func (w *Watcher) tick() {
 	}
 }
 
-// Deadliner is the part of net.Conn a Guard needs.
+// Deadliner is the part of net.Conn a Guard needs. The ticker calls it with a
+// time long past, under a lock and again at every tick until the guard is
+// disarmed: it must not block.
 type Deadliner interface{ SetDeadline(time.Time) error }
+
+// Each calls f for the connection of every guard, for a server that shuts
+// down. f must not block or call back into the watcher.
+func (w *Watcher) Each(f func(Deadliner)) {
+	for i := range w.shard {
+		s := &w.shard[i]
+		s.Lock()
+		for g := s.first; g != nil; g = g.next {
+			f(g.conn)
+		}
+		s.Unlock()
+	}
+}
 
 // Guard is the coarse deadline of one connection. The connection's goroutine
 // arms and disarms it around blocking calls; the ticker sets the connection's
@@ -156,7 +171,7 @@ func (g *Guard) Disarm() { g.due.Store(0) }
 // Woken. For any goroutine. It implements exchange.Waker.
 func (g *Guard) Wake() {
 	g.woken.Store(true)
-	g.conn.SetDeadline(past)
+	g.conn.SetDeadline(Past)
 }
 
 // Verdict is what a time-out of a guarded connection means.
@@ -221,10 +236,11 @@ type Ticket struct {
 // None reports whether t names no watch.
 func (t Ticket) None() bool { return t.gen == 0 }
 
-// Watch registers a file descriptor. ok is false where the system has no
-// poller or refuses; the caller then manages without.
-func (w *Watcher) Watch(fd int, in Interest, h Handler) (t Ticket, ok bool) {
-	return w.poll.add(fd, in, h)
+// Watch registers a file descriptor and writes the watch's name to *t, before
+// the first event can come. It reports false where the system has no poller or
+// refuses; the caller then manages without.
+func (w *Watcher) Watch(fd int, in Interest, h Handler, t *Ticket) bool {
+	return w.poll.add(fd, in, h, t)
 }
 
 // Cancel ends a watch before its descriptor is closed. It reports false when

@@ -4,15 +4,12 @@ import "sallyport/internal/message"
 
 // Chunked takes the chunked transfer coding off a body (RFC 9112 §7.1). It is
 // fed slices as they arrive and gives back sub-slices of them: it copies
-// nothing but trailers. The zero Chunked is ready for a request body. Not for
+// nothing but trailers. The zero Chunked is ready for use. Not for
 // use by several goroutines at once.
 type Chunked struct {
 	// Trailer holds the trailer section once Done. Its fields are checked for
 	// form only; which of them may be used is the caller's business.
 	Trailer message.Header
-	// Lenient takes a lone LF for a line end, as httpd does from a backend.
-	// Never set it for a client.
-	Lenient bool
 	// Limits bound the trailer section; nil means httpd's defaults.
 	Limits *Limits
 
@@ -119,48 +116,36 @@ func (c *Chunked) Next(src []byte) (data []byte, n int, err error) {
 		case chunkExt:
 			// Extensions are dropped unread, but a control byte in one may be
 			// a line end to somebody else.
-			if b == '\r' || b == '\n' {
-				if p := c.afterSize(b); p != nil {
-					return nil, n, p
-				}
-				break
-			}
-			if class[b]&cCtl != 0 && b != '\t' {
+			switch {
+			case b == '\r':
+				c.state = chunkSizeLF
+			case class[b]&cCtl != 0 && b != '\t':
 				return nil, n, problemChunk
-			}
-			if c.line++; c.line > maxChunkLine {
+			case c.line >= maxChunkLine:
 				return nil, n, problemChunkLine
 			}
+			c.line++
 		case chunkSizeLF:
 			if b != '\n' {
 				return nil, n, problemChunk
 			}
 			c.begin()
 		case chunkDataCR:
-			switch {
-			case b == '\r':
-				c.state = chunkDataLF
-			case b == '\n' && c.Lenient:
-				c.state = chunkSize
-			default:
+			if b != '\r' {
 				return nil, n, problemChunk
 			}
+			c.state = chunkDataLF
 		case chunkDataLF:
 			if b != '\n' {
 				return nil, n, problemChunk
 			}
 			c.state = chunkSize
 		case chunkLast:
-			switch {
-			case b == '\r':
-				c.state = chunkLastLF
-			case b == '\n' && c.Lenient:
-				c.state = chunkDone
-				return nil, n + 1, nil
-			default:
+			if b != '\r' {
 				c.state = chunkTrailer
 				continue
 			}
+			c.state = chunkLastLF
 		case chunkLastLF:
 			if b != '\n' {
 				return nil, n, problemChunk
@@ -186,9 +171,7 @@ func (c *Chunked) afterSize(b byte) *Problem {
 	switch {
 	case b == '\r':
 		c.state = chunkSizeLF
-	case b == '\n' && c.Lenient:
-		c.begin()
-	case b == ';' && c.state != chunkExt:
+	case b == ';':
 		c.state, c.line = chunkExt, 0
 	default:
 		return problemChunk
@@ -222,7 +205,7 @@ func (c *Chunked) trailer(src []byte) (int, *Problem) {
 		}
 		return len(src), nil
 	}
-	if p := requestFields(string(c.buf[:end]), 0, &c.Trailer, lim, Options{Unsafe: c.Lenient}); p != nil {
+	if p := requestFields(string(c.buf[:end]), 0, &c.Trailer, lim, Options{}); p != nil {
 		return 0, problemTrailerField
 	}
 	c.buf = c.buf[:0]

@@ -34,10 +34,11 @@ func HeadEnd(buf []byte, from int) int {
 }
 
 // LeadingBlank returns the number of bytes of empty lines at the start of buf,
-// which a server skips in front of a request line (RFC 9112 §2.2).
+// which a server skips in front of a request line (RFC 9112 §2.2): ten at
+// most, as httpd. An eleventh then makes ParseRequest refuse.
 func LeadingBlank(buf []byte) int {
 	i := 0
-	for i+1 < len(buf) && buf[i] == '\r' && buf[i+1] == '\n' {
+	for i+1 < len(buf) && i < 20 && buf[i] == '\r' && buf[i+1] == '\n' {
 		i += 2
 	}
 	return i

@@ -32,19 +32,18 @@ type ResponseOptions struct {
 // overwritten, Body is left to the caller.
 func ParseResponse(head string, r *message.Response, opt ResponseOptions) *Problem {
 	r.Status, r.Reason, r.Version = 0, "", message.HTTP11
-	r.Header.Reset()
+	r.Header.Fields = r.Header.Fields[:0]
 	i := 0
 	if strings.HasPrefix(head, "\r\n") {
 		i = 2
 	} else if strings.HasPrefix(head, "\n") {
 		i = 1
 	}
-	end, next := responseLine(head, i)
-	if next == 0 {
-		return badStatusLine
-	}
+	end, next := lineEnd(head, i, true)
 	line := head[i:end]
-	if !isStatusLine(line) || line[5] != '1' || line[9] == '0' {
+	// Unlike httpd: control bytes in the line, four digits and a status below
+	// 100 are refused; what is not HTTP at all is no HTTP/0.9 body.
+	if next == 0 || !isStatusLine(line) || line[5] != '1' || line[9] == '0' {
 		return badStatusLine
 	}
 	if line[7] == '0' {
@@ -52,21 +51,23 @@ func ParseResponse(head string, r *message.Response, opt ResponseOptions) *Probl
 	}
 	r.Status = int(line[9]-'0')*100 + int(line[10]-'0')*10 + int(line[11]-'0')
 	if len(line) > 12 {
-		r.Reason = trimOWS(line[13:])
+		if line[12] == ' ' {
+			r.Reason = line[13:] // verbatim, blanks and all
+		} else {
+			r.Reason = message.ReasonOf(r.Status) // "200OK"
+		}
 	}
 	return responseFields(head, next, &r.Header, opt)
 }
 
-// isStatusLine matches "HTTP/d.d ddd" and what may follow it.
+// isStatusLine matches "HTTP/d.d ddd" and what may follow it (httpd's mask,
+// a fourth digit excepted).
 func isStatusLine(s string) bool {
 	return len(s) >= 12 && s[:5] == "HTTP/" && isDigit(s[5]) && s[6] == '.' && isDigit(s[7]) &&
-		s[8] == ' ' && isDigit(s[9]) && isDigit(s[10]) && isDigit(s[11]) && (len(s) == 12 || s[12] == ' ')
+		s[8] == ' ' && isDigit(s[9]) && isDigit(s[10]) && isDigit(s[11]) && (len(s) == 12 || !isDigit(s[12]))
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
-
-// responseLine is lineEnd with lone LFs.
-func responseLine(head string, i int) (end, next int) { return lineEnd(head, i, true) }
 
 // responseFields parses field lines from head[i:] up to the blank line or, for
 // a head cut by BodyStart, its end.
@@ -81,37 +82,16 @@ func responseFields(head string, i int, h *message.Header, opt ResponseOptions) 
 		if head[i] == '\n' || head[i] == '\r' && i+1 < len(head) && head[i+1] == '\n' {
 			return nil
 		}
-		end, next := responseLine(head, i)
-		switch {
-		case next != 0:
-		case end < len(head) && head[end] == 0:
-			return badHeaderNUL
-		case end == len(head):
-			return badHeadShort
-		default:
-			return badHeaderValue
+		line, next, p := responseLine(head, i, limit)
+		if p != nil {
+			return p
 		}
-		line := head[i:end]
 		i = next
-		if len(line) > limit {
-			return badHeaderLong
-		}
 		colon := strings.IndexByte(line, ':')
-		switch {
-		case line[0] == ' ' || line[0] == '\t':
-			if len(fs) == 0 {
-				return badHeader
+		if colon < 0 {
+			if isStatusLine(line) || opt.BadHeader == Ignore {
+				continue
 			}
-			f := &fs[len(fs)-1]
-			if len(f.Name)+len(f.Value)+len(line) > limit {
-				return badHeaderLong
-			}
-			f.Value = trimOWS(f.Value + " " + trimOWS(line))
-			continue
-		case colon >= 0:
-		case isStatusLine(line) || opt.BadHeader == Ignore:
-			continue
-		default:
 			return badHeader
 		}
 		name := line[:colon]
@@ -125,6 +105,36 @@ func responseFields(head string, i int, h *message.Header, opt ResponseOptions) 
 		fs = append(fs, message.Field{Name: name, Value: trimOWS(line[colon+1:]), Known: known})
 	}
 	return nil
+}
+
+// responseLine returns the field line at head[i:] with the lines folded onto
+// it, and where the next begins. Folds are joined as httpd joins them: the
+// line end goes, the blanks stay.
+func responseLine(head string, i, limit int) (line string, next int, p *Problem) {
+	for {
+		end, n := lineEnd(head, i, true)
+		switch {
+		case n != 0:
+		case end == len(head):
+			return "", 0, badHeadShort
+		case head[end] == 0:
+			return "", 0, badHeaderNUL
+		default:
+			return "", 0, badHeaderValue
+		}
+		if line == "" {
+			line = head[i:end]
+		} else {
+			line += head[i:end]
+		}
+		if len(line) >= limit {
+			return "", 0, badHeaderLong
+		}
+		i = n
+		if i >= len(head) || head[i] != ' ' && head[i] != '\t' {
+			return line, i, nil
+		}
+	}
 }
 
 // BodyStart returns where the head at the beginning of buf ends under

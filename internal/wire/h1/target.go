@@ -65,6 +65,9 @@ func ParseTarget(r *message.Request, opt Options) (Target, *Problem) {
 		}
 		t.Form, t.Path = AbsoluteForm, "/"
 		authority := rest
+		if r.Method == "OPTIONS" && strings.IndexByte(rest, '/') < 0 && strings.IndexByte(rest, '?') < 0 {
+			t.Form, t.Path = AsteriskForm, "*" // RFC 9112 §3.2.4
+		}
 		if i := strings.IndexAny(rest, "/?"); i >= 0 {
 			authority, t.Path = rest[:i], rest[i:]
 		}
@@ -78,7 +81,7 @@ func ParseTarget(r *message.Request, opt Options) (Target, *Problem) {
 		}
 		override(r, host, authority)
 	}
-	if i := strings.IndexByte(t.Path, '?'); i >= 0 {
+	if i := strings.IndexByte(t.Path, '?'); i >= 0 && t.Form != AsteriskForm {
 		t.Path, t.Query, t.HasQuery = t.Path[:i], t.Path[i+1:], true
 	}
 	if t.Path == "" { // http://host?query
@@ -190,34 +193,33 @@ func looseHost(h string) bool {
 }
 
 // strictHost takes the names httpd takes by default: letters, digits, "-", "_"
-// and single dots; all digits only as a dotted quad without leading zeros; a
-// last label that begins with a letter (RFC 1123 §2.1).
+// and single dots, one dot at the end; all digits only as a dotted quad
+// without leading zeros; a last label that begins with a letter (RFC 1123
+// §2.1).
 func strictHost(h string) bool {
-	numeric, zero, dots, last := true, h[0] == '0' && len(h) > 1 && h[1] != '.', 0, 0
-	for i := 0; i < len(h); i++ {
-		c := h[i]
-		if class[c]&cHost == 0 {
-			return false
-		}
-		if c == '.' {
-			rest := h[i+1:]
-			if rest == "" {
-				break // the root's dot
-			}
-			if rest[0] == '.' {
+	if h[len(h)-1] == '.' {
+		h = h[:len(h)-1]
+	}
+	numeric, zero, dots, label := true, false, 0, 0
+	for i := 0; i <= len(h); i++ {
+		if i < len(h) && h[i] != '.' {
+			if class[h[i]]&cHost == 0 {
 				return false
 			}
+			numeric = numeric && isDigit(h[i])
+			continue
+		}
+		if i == label && i > 0 { // an empty label is only the first's privilege
+			return false
+		}
+		zero = zero || h != "" && h[label] == '0' && i > label+1
+		if i < len(h) {
 			dots++
-			last = i + 1
-			if rest[0] == '0' && len(rest) > 1 && rest[1] != '.' {
-				zero = true
-			}
-		} else if c < '0' || c > '9' {
-			numeric = false
+			label = i + 1
 		}
 	}
 	if numeric {
-		return dots == 3 && !zero && h[0] != '.' && h[len(h)-1] != '.'
+		return dots == 3 && !zero && h[0] != '.'
 	}
-	return last == 0 || h[last]|0x20 >= 'a' && h[last]|0x20 <= 'z'
+	return dots == 0 || h[label]|0x20 >= 'a' && h[label]|0x20 <= 'z'
 }
