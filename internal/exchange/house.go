@@ -1,0 +1,63 @@
+package exchange
+
+import (
+	"sync"
+
+	"sallyport/internal/message"
+)
+
+// House is what a front hands its connections to: the server behind all
+// protocols.
+type House interface {
+	// Admit is called once per client connection.
+	Admit(c *Client) Visit
+}
+
+// Visit is one client connection as the house knows it. Its methods are
+// called from the goroutine that serves the connection (h2 and h3: one Visit
+// per stream's goroutine).
+type Visit interface {
+	// Enter pins the running snapshot for one exchange and returns the
+	// settings that hold before the request's host is known.
+	Enter() *ServerSettings
+	// Serve runs the exchange x from the phase Read to the phase Log. The
+	// front has filled Request, Client, Received and Down; RawPath, Encoded,
+	// Path and Query are cut from the target by the house. When it returns
+	// the response has been ended on Down.
+	Serve(x *Exchange)
+	// Refuse answers a request that was not understood, or not in time, with
+	// status. x holds what could be read of it; why is for the error log.
+	Refuse(x *Exchange, status int, why string)
+	// Leave ends what Enter began. It reports false when the house wants the
+	// connection closed (it is shutting down).
+	Leave() bool
+	// Bye ends the visit: the connection is closed.
+	Bye()
+}
+
+var pool = sync.Pool{New: func() any { return new(Exchange) }}
+
+// Get takes an empty Exchange from the pool.
+func Get() *Exchange { return pool.Get().(*Exchange) }
+
+// Put gives x back. Nothing may use it afterwards.
+func Put(x *Exchange) {
+	fields, out, always := x.Request.Header, x.Out.Header, x.Always
+	env, notes := x.Env, x.Notes
+	fields.Reset()
+	out.Reset()
+	always.Reset()
+	env.Reset()
+	notes.Reset()
+	*x = Exchange{Env: env, Notes: notes, Always: always}
+	x.Request.Header, x.Out.Header = fields, out
+	pool.Put(x)
+}
+
+// Restart empties what an exchange has made so far, before an internal
+// redirect or an error page: the response, but not the request.
+func (x *Exchange) Restart() {
+	h := x.Out.Header
+	h.Reset()
+	x.Out = message.Response{Header: h}
+}

@@ -1,0 +1,219 @@
+package h1
+
+import (
+	"io"
+
+	"sallyport/internal/buffer"
+	"sallyport/internal/message"
+	wire "sallyport/internal/wire/h1"
+)
+
+// gatherBytes is the largest counted body that is read before its exchange
+// begins, so that small uploads, like requests without content, are served in
+// one go. httpd pre-reads as much before it connects to a backend.
+const gatherBytes = 16 << 10
+
+// body is the content of the request under way: first what came along in the
+// buffer, then what blocking reads bring. One lives in each connection.
+type body struct {
+	c       *conn
+	kind    wire.BodyKind
+	left    int64 // of a counted body
+	taken   int64 // bytes consumed from the connection, framing included
+	chunks  wire.Chunked
+	expect  bool // the client waits for a 100
+	started bool // Read was called
+	err     error
+}
+
+func (b *body) start(fr wire.Framing, r *message.Request) {
+	b.kind, b.left = fr.Kind, fr.Length
+	r.Body = message.Body{Length: fr.Length}
+	if fr.Kind == wire.NoBody {
+		return
+	}
+	r.Body.Reader = b
+	if fr.Kind == wire.Chunks {
+		b.chunks.Reset()
+		r.Body.Trailer = b.trailer
+	}
+	if v, ok := r.Header.Known(message.Expect); ok && r.Version >= message.HTTP11 {
+		b.expect = message.EqualFold(v, "100-continue")
+	}
+}
+
+func (b *body) trailer() *message.Header {
+	if len(b.chunks.Trailer.Fields) == 0 {
+		return nil
+	}
+	return &b.chunks.Trailer
+}
+
+func (b *body) reset() {
+	if b.kind != wire.NoBody || b.taken != 0 {
+		*b = body{c: b.c, chunks: b.chunks}
+	}
+}
+
+// here reports that serving the exchange can need no read: nothing of the
+// content is outstanding, and the connection stays HTTP.
+func (b *body) here() bool {
+	c := b.c
+	if c.x.Request.Header.Has(message.Upgrade) || c.x.Request.Method == "CONNECT" {
+		return false
+	}
+	switch b.kind {
+	case wire.NoBody:
+		return true
+	case wire.Counted:
+		return int64(c.w-c.r) >= b.left
+	}
+	return false
+}
+
+// mayGather reports that the rest of the body is to be waited for before the
+// exchange begins, and arms the guard for it.
+func (b *body) mayGather() bool {
+	c := b.c
+	if c.raw == nil || b.kind != wire.Counted || b.left > gatherBytes || b.expect ||
+		c.x.Request.Header.Has(message.Upgrade) {
+		return false
+	}
+	c.guard.Arm(c.readLimit(&c.set.BodyTimeout, c.w-c.r))
+	return true
+}
+
+// Read implements io.Reader for message.Body.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.read(p)
+	if err == io.EOF && b.kind != wire.NoBody && !b.ended() {
+		err = io.ErrUnexpectedEOF
+	}
+	b.err = err
+	return n, err
+}
+
+// ended reports that the content was read to its end.
+func (b *body) ended() bool {
+	switch b.kind {
+	case wire.Counted:
+		return b.left == 0
+	case wire.Chunks:
+		return b.chunks.Done()
+	}
+	return true
+}
+
+func (b *body) read(p []byte) (int, error) {
+	c := b.c
+	switch b.kind {
+	case wire.Counted:
+		if b.left == 0 {
+			return 0, io.EOF
+		}
+		if int64(len(p)) > b.left {
+			p = p[:b.left]
+		}
+		var n int
+		var err error
+		if c.r < c.w {
+			n = copy(p, c.in[c.r:c.w])
+			c.r += n
+		} else {
+			n, err = b.fetch(p)
+		}
+		b.left -= int64(n)
+		b.taken += int64(n)
+		if err == nil && b.left == 0 {
+			err = io.EOF
+		}
+		return n, err
+	case wire.Chunks:
+		for {
+			if b.chunks.Done() {
+				return 0, io.EOF
+			}
+			if c.r == c.w {
+				c.room()
+				n, err := b.fetch(c.in[c.w:])
+				if err != nil {
+					return 0, err
+				}
+				c.w += n
+			}
+			src := c.in[c.r:c.w]
+			if rem := b.chunks.Remaining(); rem > 0 && int64(len(src)) > int64(len(p)) {
+				src = src[:len(p)]
+			} else if rem == 0 && len(src) > len(p) {
+				// Next may run through a chunk head into payload.
+				src = src[:max(1, len(p))]
+			}
+			data, n, err := b.chunks.Next(src)
+			c.r += n
+			b.taken += int64(n)
+			if err != nil {
+				return 0, err
+			}
+			if len(data) > 0 {
+				return copy(p, data), nil
+			}
+		}
+	}
+	return 0, io.EOF
+}
+
+// fetch reads from the client, after asking for the content if it waits to be
+// asked.
+func (b *body) fetch(p []byte) (int, error) {
+	c := b.c
+	if b.expect && !c.out.informed {
+		if err := c.out.Inform(100, nil); err != nil {
+			return 0, err
+		}
+	}
+	b.expect = false
+	c.guard.Arm(c.readLimit(&c.set.BodyTimeout, int(min(b.taken, 1<<40))))
+	n, err := c.read(p)
+	c.guard.Disarm()
+	return n, err
+}
+
+// skip drops what the exchange left unread, so that the next head can be
+// found. False: that is not possible or not worth it.
+func (b *body) skip() bool {
+	if b.kind == wire.NoBody {
+		return true
+	}
+	if b.err != nil && b.err != io.EOF {
+		return false
+	}
+	if b.ended() {
+		return true
+	}
+	if b.expect || b.kind == wire.Counted && b.left > skipBytes {
+		return false
+	}
+	if b.c.inside {
+		// Everything is in the buffer (here).
+		b.c.r += int(b.left)
+		b.taken += b.left
+		b.left = 0
+		return true
+	}
+	p := buffer.GetSmall()
+	defer buffer.Put(p)
+	for n := 0; n < skipBytes; {
+		m, err := b.Read(p)
+		n += m
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return b.ended()
+}

@@ -1,0 +1,621 @@
+// Package h1 is the front door for HTTP/1.x: it turns the bytes of one client
+// connection into exchanges and their responses back into bytes. It knows
+// sockets, buffers and time-outs; the grammar is wire/h1's, everything a
+// configuration decides is the house's (exchange.House).
+//
+// The life of a connection, in the order of the files: conn.go (waiting,
+// serving, parking, closing), body.go (the request's content), response.go
+// (the Downstream), tunnel.go (after an upgrade).
+//
+// One goroutine serves an active connection. An idle one has neither
+// goroutine nor buffer: it waits in the watcher.
+package h1
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sallyport/internal/buffer"
+	"sallyport/internal/exchange"
+	"sallyport/internal/watch"
+	wire "sallyport/internal/wire/h1"
+)
+
+// parkAfter is how long an idle connection keeps its goroutine: long enough
+// that busy clients never pay for parking.
+const parkAfter = time.Second
+
+// lingerFor and lingerBytes bound what is read from a client after the last
+// response, so that closing with unread data does not reset the connection
+// under that response.
+const (
+	lingerFor   = 2 * time.Second
+	lingerBytes = 256 << 10
+)
+
+// hangupAfter is how long an exchange waits for its backend before the client's
+// connection is watched for a hang-up: fast exchanges never pay for that.
+const hangupAfter = 100 * time.Millisecond
+
+// skipBytes is how much of an unread request body is read and dropped to keep
+// the connection; more is not worth it.
+const skipBytes = 64 << 10
+
+// Front serves client connections. All fields are set before the first Serve.
+type Front struct {
+	House exchange.House
+	Watch *watch.Watcher
+}
+
+var ids atomic.Uint64
+
+// conn is one client connection. It is owned by the goroutine in run, or by
+// nobody while parked. Others touch only guard, state and hang.
+type conn struct {
+	front *Front
+	nc    net.Conn
+	tcp   *net.TCPConn    // nc, where the kernel can splice and send files
+	raw   syscall.RawConn // of tcp; nil: no readiness without reading
+	step  func(uintptr) bool
+	fd    int // only for the watcher; valid while nc is open
+	visit exchange.Visit
+	guard watch.Guard
+	state atomic.Uint32 // active, idle, parked, dying
+	park  watch.Ticket
+
+	client exchange.Client
+
+	in       []byte        // read buffer; nil while there is nothing in it
+	r, w     int           // unread: in[r:w]
+	searched int           // bytes of in[r:w] that HeadEnd has seen
+	since    time.Duration // when the wait for a request, or its head, began
+	set      *exchange.ServerSettings
+
+	inside bool // within the callback of RawConn.Read: no blocking reads
+	next   what // what run does when await returns
+
+	x    *exchange.Exchange // being read or served
+	body body
+	out  response
+	hang hangup
+}
+
+// The states of a connection, for those who are not its goroutine. Only the
+// goroutine goes from active to idle or parked; whoever moves it away from
+// idle or parked owns what comes next.
+const (
+	active uint32 = iota
+	idle          // waiting for the first byte of a request, with a goroutine
+	parked        // the same, in the watcher
+	dying         // to be closed
+)
+
+// what a connection does next.
+type what uint8
+
+const (
+	wait    what = iota // for bytes
+	block               // serve c.x where reads may block
+	hangUp              // close at once
+	goodbye             // close after the last response was read
+)
+
+// Serve takes over a client connection; it returns at once.
+func (f *Front) Serve(nc net.Conn, tls bool) {
+	c := &conn{front: f, nc: nc, fd: -1}
+	c.client = exchange.Client{
+		Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr()),
+		TLS: tls, Since: time.Now(), ID: ids.Add(1),
+	}
+	c.client.Addr = c.client.Remote
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		c.tcp = tcp
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.raw, c.step = raw, c.ready
+			raw.Control(func(fd uintptr) { c.fd = int(fd) })
+		}
+	}
+	c.out.c, c.body.c, c.hang.c = c, c, c
+	c.visit = f.House.Admit(&c.client)
+	f.Watch.Add(&c.guard, c)
+	c.startWait()
+	go c.run()
+}
+
+// Drain asks the connections that wait for a request to go. Those with an
+// exchange under way are told by Visit.Leave when it ends.
+func (f *Front) Drain() {
+	f.Watch.Each(func(d watch.Deadliner) {
+		if c, ok := d.(*conn); ok && c.front == f {
+			c.dismiss()
+		}
+	})
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// run serves the connection until it is closed or parked.
+func (c *conn) run() {
+	for {
+		c.next = wait
+		c.await()
+		if c.next == block {
+			c.next = wait
+			c.serve()
+		}
+		switch c.next {
+		case wait:
+			if c.overdue() {
+				return
+			}
+		case hangUp:
+			c.close()
+			return
+		case goodbye:
+			c.linger()
+			c.close()
+			return
+		}
+	}
+}
+
+// await waits for bytes and serves the requests they make up. It returns when
+// c.next says something else than wait, or when the guard fired.
+func (c *conn) await() {
+	if c.raw != nil {
+		// The whole loop of waiting, reading and serving runs inside one
+		// RawConn.Read, whose callback is called again each time bytes have
+		// arrived: no read is spent on learning that there is nothing yet.
+		err := c.raw.Read(c.step)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.next = hangUp
+		}
+		return
+	}
+	for !c.buffered() {
+		c.room()
+		n, err := c.nc.Read(c.in[c.w:])
+		c.w += n
+		if n == 0 {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				c.ended()
+			}
+			return
+		}
+	}
+}
+
+// ready is the callback of RawConn.Read: true ends the wait, false waits for
+// more bytes.
+func (c *conn) ready(fd uintptr) bool {
+	for {
+		c.inside = true
+		stop := c.buffered()
+		c.inside = false
+		if stop {
+			return true
+		}
+		c.room()
+		n, err := syscall.Read(int(fd), c.in[c.w:])
+		switch {
+		case n > 0:
+			c.w += n
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			c.shrink()
+			return false
+		default:
+			c.ended()
+			return true
+		}
+	}
+}
+
+// ended: the client will send no more.
+func (c *conn) ended() {
+	c.next = hangUp
+	if c.x == nil && c.r < c.w && c.begin() {
+		c.badHead(&wire.Problem{Status: 400, Text: "the head ends before its blank line"}, "")
+		c.finish()
+	}
+}
+
+// buffered serves the requests that are complete in the buffer. It reports
+// true when the connection has something else to do than to wait for bytes.
+func (c *conn) buffered() bool {
+	for {
+		if c.x == nil && !c.head() {
+			return c.next != wait
+		}
+		if !c.body.here() {
+			if c.body.mayGather() {
+				return false
+			}
+			if c.inside {
+				c.next = block
+				return true
+			}
+		}
+		c.serve()
+		if c.next != wait {
+			return true
+		}
+	}
+}
+
+// head takes the next head out of the buffer and makes c.x of it. False: it
+// is not complete, or was refused (c.next tells).
+func (c *conn) head() bool {
+	for c.searched == 0 {
+		n := wire.LeadingBlank(c.in[c.r:c.w])
+		if n == 0 {
+			break
+		}
+		c.r += n
+	}
+	if c.r == c.w {
+		return false
+	}
+	if c.searched == 0 && !c.begin() {
+		c.next = hangUp
+		return false
+	}
+	n := wire.HeadEnd(c.in[c.r:c.w], c.searched)
+	lim := wire.Limits{Line: c.set.LimitRequestLine, Fields: c.set.LimitRequestFields, FieldSize: c.set.LimitFieldSize}
+	if n == 0 {
+		if p := wire.Check(c.in[c.r:c.w], &lim); p != nil {
+			c.badHead(p, "")
+			c.finish()
+			return false
+		}
+		c.searched = c.w - c.r
+		c.guard.Arm(c.readLimit(&c.set.HeadTimeout, c.searched))
+		return false
+	}
+	head := string(c.in[c.r : c.r+n])
+	c.r += n
+	c.searched = 0
+	c.newExchange()
+	x := c.x
+	x.BytesIn = int64(n)
+	if p := c.parse(x, head, &lim); p != nil {
+		c.badHead(p, head)
+		c.finish()
+		return false
+	}
+	return true
+}
+
+// parse fills x from its head, or says why it can't be served.
+func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.Problem {
+	opt := wire.Options{Unsafe: c.set.Unsafe, Registered: c.set.RegisteredMethods}
+	if p := wire.ParseRequest(head, &x.Request, lim, opt); p != nil {
+		return p
+	}
+	fr, p := wire.RequestFraming(&x.Request)
+	if p != nil {
+		return p
+	}
+	t, p := wire.ParseTarget(&x.Request, opt)
+	if p != nil {
+		return p
+	}
+	x.RawPath, x.Query, x.HasQuery = t.Path, t.Query, t.HasQuery
+	c.body.start(fr, &x.Request)
+	return nil
+}
+
+// begin turns an idle connection into an active one. False: it is to close.
+func (c *conn) begin() bool {
+	if !c.state.CompareAndSwap(idle, active) {
+		return c.state.Load() == active
+	}
+	c.set = c.visit.Enter()
+	c.since = c.front.Watch.Now()
+	return true
+}
+
+func (c *conn) newExchange() {
+	x := exchange.Get()
+	x.Client, x.Down, x.Received = &c.client, &c.out, time.Now()
+	x.KeepAlive = true
+	c.x = x
+	c.out.begin(x, c.set)
+}
+
+// serve runs the exchange c.x and settles what it leaves behind.
+func (c *conn) serve() {
+	x := c.x
+	c.guard.Disarm()
+	c.visit.Serve(x)
+	x.BytesIn += c.body.taken
+	switch {
+	case c.out.upgraded || x.Aborted || c.out.err != nil:
+		c.next = hangUp
+	case !c.out.keep || !c.body.skip():
+		c.next = goodbye
+	}
+	c.guard.Rest()
+	c.finish()
+}
+
+// finish ends an exchange, or the attempt at one.
+func (c *conn) finish() {
+	if !c.visit.Leave() && c.next == wait {
+		c.next = goodbye
+	}
+	if c.x != nil {
+		exchange.Put(c.x)
+		c.x = nil
+	}
+	c.body.reset()
+	c.client.Served++
+	if c.next == wait {
+		c.startWait()
+	}
+}
+
+// badHead answers a request that breaks the rules. head is its text as far as
+// known; "" stands for what is in the buffer.
+func (c *conn) badHead(p *wire.Problem, head string) {
+	if head == "" {
+		head = string(c.in[c.r:c.w])
+	}
+	if c.x == nil {
+		c.newExchange()
+	}
+	c.x.Line = firstLine(head)
+	c.x.KeepAlive = false
+	c.next = goodbye
+	c.visit.Refuse(c.x, p.Status, p.Error())
+}
+
+func firstLine(head string) string {
+	for i := 0; i < len(head); i++ {
+		if head[i] == '\n' || head[i] == '\r' {
+			return head[:i]
+		}
+	}
+	return head
+}
+
+// room makes space for the next read.
+func (c *conn) room() {
+	switch {
+	case c.in == nil:
+		c.in = buffer.GetSmall()
+		c.r, c.w = 0, 0
+	case c.r == c.w:
+		c.r, c.w = 0, 0
+	case c.w < len(c.in):
+	case c.r > 0:
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+	default:
+		// Only an incomplete head or a gathered body gets here; Check and
+		// mayGather bound them.
+		big := buffer.GetLarge()
+		if len(c.in) >= len(big) {
+			big = make([]byte, 2*len(c.in))
+		}
+		c.w = copy(big, c.in[:c.w])
+		buffer.Put(c.in)
+		c.in = big
+	}
+}
+
+// shrink gives an empty buffer back.
+func (c *conn) shrink() {
+	if c.r == c.w && c.in != nil {
+		buffer.Put(c.in)
+		c.in, c.r, c.w = nil, 0, 0
+	}
+}
+
+// startWait begins the wait for a request: for parkAfter with the goroutine,
+// then in the watcher.
+func (c *conn) startWait() {
+	c.searched = 0
+	c.since = c.front.Watch.Now()
+	c.state.Store(idle)
+	d := c.idleLimit()
+	if c.fd >= 0 && d > parkAfter {
+		d = parkAfter
+	}
+	c.guard.Arm(d)
+}
+
+// idleLimit is how long the client may take to begin a request: KeepAliveTimeout
+// between two of them, the time for a head before the first.
+func (c *conn) idleLimit() time.Duration {
+	set := c.set
+	switch {
+	case set == nil: // a new connection that has sent nothing
+		set = c.visit.Enter()
+		c.visit.Leave()
+		if set.HeadTimeout.First > 0 {
+			return set.HeadTimeout.First
+		}
+		return set.Timeout
+	default:
+		return set.KeepAliveTimeout
+	}
+}
+
+// readLimit is what is left of the time for a head or a body of which n bytes
+// have come: RequestReadTimeout's rule, or Timeout for each read.
+func (c *conn) readLimit(l *exchange.ReadLimit, n int) time.Duration {
+	if l.First == 0 {
+		return c.set.Timeout
+	}
+	total := l.First
+	if l.MinRate > 0 {
+		total += time.Duration(n) * time.Second / time.Duration(l.MinRate)
+		if l.Max > 0 && total > l.Max {
+			total = l.Max
+		}
+	}
+	return max(total-(c.front.Watch.Now()-c.since), watch.Tick)
+}
+
+// overdue decides what the guard's firing means for a connection that waits.
+// True: the goroutine is done with it.
+func (c *conn) overdue() bool {
+	switch c.guard.Expired() {
+	case watch.Spurious:
+		return c.dead()
+	case watch.Due:
+		switch {
+		case c.state.Load() != idle:
+			if c.state.Load() == dying {
+				break
+			}
+			// A head or a small body that did not come in time.
+			c.badHead(&wire.Problem{Status: 408, Text: "request not read within its time"}, "")
+			c.finish()
+			c.linger()
+		case c.front.Watch.Now()-c.since < c.idleLimit()-watch.Tick && c.fd >= 0:
+			return c.parkNow()
+		}
+	}
+	c.close()
+	return true
+}
+
+// dead closes a connection that Drain has dismissed.
+func (c *conn) dead() bool {
+	if c.state.Load() != dying {
+		return false
+	}
+	c.close()
+	return true
+}
+
+// parkNow leaves the connection to the watcher and ends the goroutine.
+func (c *conn) parkNow() bool {
+	c.shrink()
+	c.guard.Arm(c.idleLimit() - (c.front.Watch.Now() - c.since))
+	if !c.state.CompareAndSwap(idle, parked) {
+		return c.dead()
+	}
+	if !c.front.Watch.Watch(c.fd, watch.Readable, c, &c.park) {
+		c.state.CompareAndSwap(parked, idle)
+		c.fd = -1 // no watcher: this goroutine waits
+		return c.dead()
+	}
+	return true
+}
+
+// Event wakes a parked connection: bytes have come, or the end.
+func (c *conn) Event(watch.Event) {
+	if c.state.CompareAndSwap(parked, idle) {
+		c.guard.Arm(parkAfter)
+		go c.run()
+	}
+}
+
+// SetDeadline lets the guard act on the connection in every state: waiting
+// with a goroutine, parked, or waiting for its backend.
+func (c *conn) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		return c.nc.SetDeadline(t)
+	}
+	switch {
+	case c.state.Load() == parked:
+		c.dismiss()
+		return nil
+	case c.hang.due():
+		c.guard.Disarm()
+		return nil
+	}
+	return c.nc.SetDeadline(t)
+}
+
+// dismiss closes the connection if it is waiting for a request. For any
+// goroutine.
+func (c *conn) dismiss() {
+	if c.state.CompareAndSwap(parked, dying) {
+		c.guard.Disarm()
+		go func() {
+			c.front.Watch.Cancel(c.park)
+			c.close()
+		}()
+	} else if c.state.CompareAndSwap(idle, dying) {
+		c.nc.SetDeadline(watch.Past)
+	}
+}
+
+// linger reads and drops what the client still sends after its last response,
+// so that closing does not destroy the response on its way (RFC 9112 §9.6).
+func (c *conn) linger() {
+	cw, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || cw.CloseWrite() != nil {
+		return
+	}
+	c.state.Store(active)
+	b := buffer.GetSmall()
+	defer buffer.Put(b)
+	c.guard.Arm(lingerFor)
+	for n := 0; n < lingerBytes; {
+		m, err := c.read(b)
+		if err != nil {
+			return
+		}
+		n += m
+	}
+}
+
+// close ends the connection for good.
+func (c *conn) close() {
+	c.front.Watch.Remove(&c.guard)
+	c.hang.cancel()
+	c.nc.Close()
+	c.r = c.w
+	c.shrink()
+	c.visit.Bye()
+}
+
+// errTimeout and errGone are why reading from or writing to a client failed
+// where the system only says "deadline exceeded".
+var (
+	errTimeout = errors.New("the client took too long")
+	errGone    = errors.New("the client is gone")
+)
+
+// read is a blocking read outside of the callback, mindful of the guard.
+func (c *conn) read(p []byte) (int, error) {
+	for {
+		n, err := c.nc.Read(p)
+		if err == nil || n > 0 {
+			return n, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
+		if err := c.timeout(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// timeout explains a deadline that passed; nil: it was not meant, go on.
+func (c *conn) timeout() error {
+	switch c.guard.Expired() {
+	case watch.Due:
+		return errTimeout
+	case watch.Woken:
+		return errGone
+	}
+	return nil
+}

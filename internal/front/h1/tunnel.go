@@ -1,0 +1,59 @@
+package h1
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// Upgrade hands the connection over once the 101 has been written; it is
+// closed when the exchange ends.
+func (o *response) Upgrade() (io.ReadWriteCloser, error) {
+	if o.c.inside {
+		return nil, errors.New("upgrade: the connection is being read")
+	}
+	if err := o.Flush(); err != nil {
+		return nil, err
+	}
+	o.upgraded = true
+	o.c.guard.Disarm()
+	return &tunnel{o.c.nc, o.c, o}, nil
+}
+
+// tunnel is the client's side after an upgrade: bytes that came along with the
+// head first, then the socket.
+type tunnel struct {
+	net.Conn
+	c *conn
+	o *response
+}
+
+func (t *tunnel) Read(p []byte) (int, error) {
+	if t.c.r < t.c.w {
+		n := copy(p, t.c.in[t.c.r:t.c.w])
+		t.c.r += n
+		return n, nil
+	}
+	return t.Conn.Read(p)
+}
+
+// CloseWrite passes a half-close on.
+func (t *tunnel) CloseWrite() error {
+	if cw, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+		return cw.CloseWrite()
+	}
+	return nil
+}
+
+// Unwrap gives the socket to move bytes in the kernel; nil while bytes of the
+// head's packet are still unread.
+func (t *tunnel) Unwrap() net.Conn {
+	if t.c.r < t.c.w {
+		return nil
+	}
+	return t.Conn
+}
+
+// SetDeadline bounds both directions.
+func (t *tunnel) SetDeadline(d time.Time) error { return t.Conn.SetDeadline(d) }
