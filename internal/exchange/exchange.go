@@ -106,6 +106,11 @@ type Exchange struct {
 	// Always (err_headers_out) is sent on errors too, in front of it.
 	Out    message.Response
 	Always message.Header
+	// OwnError says that Out is a page of our own for an error or a redirect,
+	// made by Runner.Fail (httpd's error path): in phase Respond only what
+	// holds for errors too may change it (Header always). What Always held
+	// until then has moved to the front of Out.Header.
+	OwnError bool
 
 	Down Downstream
 	Run  Runner
@@ -205,6 +210,7 @@ const (
 type Mapping struct {
 	Kind MappingKind
 	Path string
+	What FileKind // what is at Path, for Kind File
 }
 
 // Prev is what an internal redirect leaves behind.
