@@ -93,6 +93,13 @@ type Request struct {
 	// Replay: the request may be sent again after a connection died without
 	// an answer (idempotent, RFC 9110 §9.2.2).
 	Replay bool
+
+	// Ahead is what the transport has read of Body so far, and Whole that
+	// this is all of it: kept here so that another worker can be sent the
+	// same. Streaming: part of the body has gone beyond Ahead and can't be
+	// sent again.
+	Ahead            []byte
+	Whole, Streaming bool
 }
 
 // Interim says which 1xx responses are relayed to the client.

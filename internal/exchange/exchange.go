@@ -10,6 +10,7 @@ package exchange
 
 import (
 	"io"
+	"net"
 	"net/netip"
 	"time"
 
@@ -315,6 +316,28 @@ func (x *Exchange) CopyBody(r io.Reader, n int64) error {
 		x.Aborted = true
 	}
 	return err
+}
+
+// Splicer is a Downstream that can let the kernel move body bytes from a
+// socket to the client's.
+type Splicer interface {
+	// CanSplice reports whether it can for the response that has begun.
+	CanSplice() bool
+	// Splice moves up to n bytes and returns how many it moved. A time-out
+	// that is not the client's doing is os.ErrDeadlineExceeded: the caller
+	// knows its own deadlines.
+	Splice(src *net.TCPConn, n int64) (int64, error)
+}
+
+// CanSplice reports whether Splice will work for the response that has begun.
+func (x *Exchange) CanSplice() bool {
+	s, ok := x.Down.(Splicer)
+	return ok && s.CanSplice()
+}
+
+// Splice: see Splicer. CanSplice must have said yes.
+func (x *Exchange) Splice(src *net.TCPConn, n int64) (int64, error) {
+	return x.Down.(Splicer).Splice(src, n)
 }
 
 // ServerToken is the Server field of responses that bring none of their own.

@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/httpdate"
 	"sallyport/internal/message"
+	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
 
@@ -246,7 +247,7 @@ func (o *response) Write(p []byte) (int, error) {
 		return n, nil
 	case counted:
 		if int64(n) > o.left {
-			return 0, errors.New("write response: more than its Content-Length")
+			return 0, errTooMuch
 		}
 		o.left -= int64(n)
 	}
@@ -291,9 +292,10 @@ func (o *response) Flush() error {
 		n, err := o.c.nc.Write(b)
 		o.x.BytesOut += int64(n)
 		b = b[n:]
-		if err != nil && !o.again(err) {
+		if err != nil && !o.again(err, n > 0) {
 			break
 		}
+		o.c.guard.Arm(o.set.Timeout)
 	}
 	o.c.guard.Disarm()
 	o.drop()
@@ -306,7 +308,7 @@ func (o *response) send() error {
 	for len(o.bufs) > 0 {
 		n, err := o.bufs.WriteTo(o.c.nc)
 		o.x.BytesOut += n
-		if err != nil && !o.again(err) {
+		if err != nil && !o.again(err, n > 0) {
 			break
 		}
 		if err == nil {
@@ -320,9 +322,10 @@ func (o *response) send() error {
 }
 
 // again says whether a failed write is to be tried again; if not, o.err is set.
-func (o *response) again(err error) bool {
+// A slow client that takes anything at all within its time is not timed out.
+func (o *response) again(err error, progress bool) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if err = o.c.timeout(); err == nil {
+		if err = o.c.timeout(); err == nil || err == errTimeout && progress {
 			return true
 		}
 	}
@@ -340,8 +343,7 @@ func (o *response) drop() {
 func (o *response) ReadFrom(r io.Reader) (int64, error) {
 	if o.framing == counted && o.c.tcp != nil && o.err == nil {
 		if lr, ok := r.(*io.LimitedReader); ok {
-			switch lr.R.(type) {
-			case *os.File, *net.TCPConn, *net.UnixConn:
+			if _, file := lr.R.(*os.File); file {
 				return o.splice(lr)
 			}
 		}
@@ -371,29 +373,63 @@ func (o *response) ReadFrom(r io.Reader) (int64, error) {
 
 func (o *response) splice(lr *io.LimitedReader) (int64, error) {
 	if lr.N > o.left {
-		return 0, errors.New("write response: more than its Content-Length")
+		return 0, errTooMuch
 	}
 	if err := o.Flush(); err != nil {
 		return 0, err
 	}
 	var total int64
 	for lr.N > 0 {
-		o.c.guard.Arm(o.set.Timeout)
-		before := lr.N
-		n, err := o.c.tcp.ReadFrom(lr)
+		n, err := o.move(lr)
 		total += n
-		o.left -= n
-		o.x.BodyOut += n
-		o.x.BytesOut += n
-		if lr.N == before-n && err == nil {
-			break
+		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+			return total, err
 		}
-		if err != nil && !o.again(err) {
+		if n == 0 && err == nil {
 			break
 		}
 	}
+	return total, nil
+}
+
+// move lets the kernel copy to the client's socket once. A time-out that is
+// not the client's is returned as such; progress is not a time-out.
+func (o *response) move(lr *io.LimitedReader) (int64, error) {
+	o.c.guard.Arm(o.set.Timeout)
+	n, err := o.c.tcp.ReadFrom(lr)
+	o.left -= n
+	o.x.BodyOut += n
+	o.x.BytesOut += n
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		switch o.c.guard.Expired() {
+		case watch.Due:
+			if n == 0 {
+				o.err = errTimeout
+				err = errTimeout
+			}
+		case watch.Woken:
+			o.err, err = errGone, errGone
+		}
+	}
 	o.c.guard.Disarm()
-	return total, o.err
+	return n, err
+}
+
+var errTooMuch = errors.New("write response: more than its Content-Length")
+
+// CanSplice implements exchange.Splicer.
+func (o *response) CanSplice() bool { return o.framing == counted && o.c.tcp != nil && o.err == nil }
+
+// Splice implements exchange.Splicer.
+func (o *response) Splice(src *net.TCPConn, n int64) (int64, error) {
+	if n > o.left {
+		return 0, errTooMuch
+	}
+	if err := o.Flush(); err != nil {
+		return 0, err
+	}
+	lr := io.LimitedReader{R: src, N: n}
+	return o.move(&lr)
 }
 
 // End closes the message and sends what waits.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -46,13 +47,13 @@ func (t *tunnel) CloseWrite() error {
 	return nil
 }
 
-// Unwrap gives the socket to move bytes in the kernel; nil while bytes of the
-// head's packet are still unread.
-func (t *tunnel) Unwrap() net.Conn {
-	if t.c.r < t.c.w {
+// Socket gives the descriptor to read from directly; nil while bytes that
+// came along with the head are still unread, or where there is none.
+func (t *tunnel) Socket() syscall.Conn {
+	if t.c.r < t.c.w || t.c.tcp == nil {
 		return nil
 	}
-	return t.Conn
+	return t.c.tcp
 }
 
 // SetDeadline bounds both directions.

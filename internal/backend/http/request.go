@@ -1,0 +1,289 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/buffer"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+	"sallyport/internal/message"
+	wire "sallyport/internal/wire/h1"
+)
+
+// aheadBytes is how much of a request body is read before a backend is
+// chosen: httpd's MAX_MEM_SPOOL. What fits can be sent again to another member.
+const aheadBytes = 16 << 10
+
+// readAhead reads the first bytes of the body, once per exchange.
+func readAhead(x *exchange.Exchange, r *backend.Request) *fault.Fault {
+	switch {
+	case r.Body == nil || r.Body.None():
+		r.Whole = true
+		return nil
+	case r.Whole || r.Streaming || r.Ahead != nil || r.Expect:
+		return nil
+	case r.Body.Length == 0:
+		r.Whole = true
+		return nil
+	}
+	size := int64(aheadBytes)
+	if r.SendLength && r.Body.Length < 0 {
+		return spool(r)
+	}
+	if n := r.Body.Length; n > 0 && n < size {
+		size = n
+	}
+	r.Ahead = make([]byte, 0, size)
+	for int64(len(r.Ahead)) < size {
+		n, err := r.Body.Read(r.Ahead[len(r.Ahead):size])
+		r.Ahead = r.Ahead[:len(r.Ahead)+n]
+		if err == io.EOF {
+			r.Whole = true
+			return nil
+		}
+		if err != nil {
+			return bodyFault(err)
+		}
+	}
+	if r.Body.Length == size {
+		r.Whole = true
+	}
+	return nil
+}
+
+// maxSpool bounds what proxy-sendcl may make us hold of one body in memory.
+const maxSpool = 64 << 20
+
+// spool reads a whole body of unknown length, which proxy-sendcl wants sent
+// with a Content-Length.
+func spool(r *backend.Request) *fault.Fault {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxSpool+1))
+	if err != nil {
+		return bodyFault(err)
+	}
+	if len(b) > maxSpool {
+		return &fault.Fault{Kind: fault.ClientBody, Status: 413, Err: errors.New("body too large to be sent with a length")}
+	}
+	r.Ahead, r.Whole = b, true
+	return nil
+}
+
+// bodyFault tells why the client's body could not be read.
+func bodyFault(err error) *fault.Fault {
+	f := &fault.Fault{Kind: fault.ClientBody, Err: err}
+	var p *wire.Problem
+	var nerr net.Error
+	switch {
+	case errors.As(err, &p):
+		f.Status = p.Status
+	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &nerr) && nerr.Timeout():
+		f.Status = 408
+	}
+	return f
+}
+
+// writeHead puts the request line, the fields and what is at hand of the body
+// into c.out.
+func (c *conn) writeHead() {
+	r := c.req
+	b := buffer.GetLarge()[:0]
+	b = append(b, r.Method...)
+	b = append(b, ' ')
+	b = append(b, r.Prefix...)
+	b = append(b, r.Path...)
+	if r.HasQuery {
+		b = append(b, '?')
+		b = append(b, r.Query...)
+	}
+	if r.HTTP10 {
+		b = append(b, " HTTP/1.0\r\nHost: "...)
+	} else {
+		b = append(b, " HTTP/1.1\r\nHost: "...)
+	}
+	b = append(b, r.Host...)
+	b = append(b, '\r', '\n')
+	for i := range r.Header.Fields {
+		f := &r.Header.Fields[i]
+		b = append(b, f.Name...)
+		b = append(b, ':', ' ')
+		b = append(b, f.Value...)
+		b = append(b, '\r', '\n')
+	}
+	if r.Expect {
+		b = append(b, "Expect: 100-continue\r\n"...)
+	}
+	chunked := false
+	switch {
+	case r.Body == nil || r.Body.None():
+	case r.Whole && r.Ahead != nil:
+		b = wire.AppendLength(b, int64(len(r.Ahead)))
+	case r.Body.Length >= 0 && !(r.SendChunked && !r.HTTP10):
+		b = wire.AppendLength(b, r.Body.Length)
+	case !r.HTTP10:
+		chunked = true
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case r.Upgrade != "":
+		b = append(b, "Upgrade: "...)
+		b = append(b, r.Upgrade...)
+		b = append(b, "\r\nConnection: Upgrade\r\n\r\n"...)
+	case r.HTTP10:
+		b = append(b, "\r\n"...)
+	case r.Close || c.work.NoReuse:
+		b = append(b, "Connection: close\r\n\r\n"...)
+	default:
+		b = append(b, "Connection: Keep-Alive\r\n\r\n"...)
+	}
+	if r.HTTP10 || r.Close {
+		c.keep = false
+	}
+	switch {
+	case len(r.Ahead) == 0:
+	case chunked:
+		b = wire.AppendChunkHead(b, int64(len(r.Ahead)))
+		b = append(b, r.Ahead...)
+		b = append(b, '\r', '\n')
+	default:
+		b = append(b, r.Ahead...)
+	}
+	if r.Whole && r.ExtraCRLF {
+		b = append(b, '\r', '\n')
+	}
+	if !r.Whole {
+		c.sender = &sender{c: c, body: r.Body, chunked: chunked, hold: r.Expect}
+	}
+	c.out = b
+}
+
+// sender streams what readAhead left of a request body while the exchange's
+// goroutine waits for the answer, which may come first (413, a server that
+// echoes). It has a goroutine of its own for that time; release joins it.
+type sender struct {
+	c       *conn
+	body    *message.Body
+	chunked bool
+	hold    bool // wait for a 100 before sending
+	running bool
+	done    chan struct{}
+	stop    atomic.Bool
+	mu      sync.Mutex
+	err     error // why the body could not be read from the client
+	werr    error // why it could not be written
+	whole   bool
+}
+
+// startSender begins to stream, once the head is out and the backend wants
+// the body.
+func (c *conn) startSender() {
+	s := c.sender
+	if s == nil || s.running || s.hold {
+		return
+	}
+	c.req.Streaming = true
+	s.running = true
+	s.done = make(chan struct{})
+	go s.run()
+}
+
+func (s *sender) run() {
+	defer close(s.done)
+	b := buffer.GetLarge()
+	defer buffer.Put(b)
+	head := 0
+	if s.chunked {
+		head = 16 // room for a chunk head in front
+	}
+	var pre [32]byte
+	for !s.stop.Load() {
+		n, err := s.body.Read(b[head : len(b)-2])
+		if n > 0 {
+			p := b[head : head+n]
+			if s.chunked {
+				h := wire.AppendChunkHead(pre[:0], int64(n))
+				copy(b[head-len(h):], h)
+				p = append(b[head-len(h):head+n], '\r', '\n')
+			}
+			if werr := s.write(p); werr != nil {
+				s.fail(nil, werr)
+				return
+			}
+		}
+		if err == io.EOF {
+			if s.chunked {
+				if werr := s.write([]byte("0\r\n\r\n")); werr != nil {
+					s.fail(nil, werr)
+					return
+				}
+			}
+			s.mu.Lock()
+			s.whole = true
+			s.mu.Unlock()
+			return
+		}
+		if err != nil {
+			s.fail(err, nil)
+			return
+		}
+		s.c.Guard.Arm(s.c.work.Timeout)
+	}
+}
+
+func (s *sender) write(p []byte) error {
+	n, err := s.c.Net.Write(p)
+	s.mu.Lock()
+	s.c.sent += int64(n)
+	s.mu.Unlock()
+	return err
+}
+
+// fail records the end. If the client's body broke, the backend must not take
+// it for complete: the wait for the answer ends.
+func (s *sender) fail(err, werr error) {
+	s.mu.Lock()
+	s.err, s.werr = err, werr
+	s.mu.Unlock()
+	if err != nil {
+		s.c.Guard.Wake()
+	}
+}
+
+func (s *sender) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil
+}
+
+func (s *sender) fault() *fault.Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bodyFault(s.err)
+}
+
+// join waits for the goroutine. An answer that is complete before the body
+// means the rest is not wanted: the sender is stopped, and the connection is
+// not used again. It reports whether the whole body went out.
+func (s *sender) join() bool {
+	if !s.running {
+		return false
+	}
+	select {
+	case <-s.done:
+	default:
+		s.stop.Store(true)
+		s.c.Guard.Wake() // ends a blocked write
+		if st, ok := s.body.Reader.(interface{ Stop() }); ok {
+			st.Stop() // ends a blocked read from the client
+		}
+		<-s.done
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.whole
+}

@@ -1,0 +1,418 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/buffer"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+	"sallyport/internal/message"
+	"sallyport/internal/watch"
+	wire "sallyport/internal/wire/h1"
+)
+
+// maxInterim is how many 1xx responses a backend may send before the final
+// one; httpd's AP_MAX_INTERIM_RESPONSES.
+const maxInterim = 10
+
+// maxHead bounds the head of a response; a single field is bounded by the
+// worker's responsefieldsize.
+const maxHead = 1 << 20
+
+// spliceFrom is the rest of a counted body from which the kernel moves it
+// from socket to socket.
+const spliceFrom = 64 << 10
+
+// readHead reads the head of the final response into x.Out, relaying interim
+// ones.
+func (c *conn) readHead() *fault.Fault {
+	searched := 0
+	for interim := 0; ; {
+		blank := leadingBlank(c.in[c.r:c.w])
+		n := wire.HeadEnd(c.in[c.r+blank:c.w], max(0, searched-blank))
+		if n == 0 {
+			if c.w-c.r > maxHead {
+				return &fault.Fault{Kind: fault.BadHead, Err: errors.New("head too long")}
+			}
+			if c.work.BadHeader == backend.BadHeaderStartBody {
+				if m := wire.BodyStart(c.in[c.r:c.w]); m > 0 {
+					n = m - blank
+				}
+			}
+		}
+		if n == 0 {
+			if c.hopeless() {
+				return &fault.Fault{Kind: fault.BadStatusLine}
+			}
+			searched = c.w - c.r
+			if f := c.fill(); f != nil {
+				if c.read > 0 && f.Kind != fault.ClientGone && f.Kind != fault.ClientBody {
+					f.Kind = fault.BadHead
+				}
+				return f
+			}
+			continue
+		}
+		n += blank
+		if c.work.BadHeader == backend.BadHeaderStartBody {
+			if m := wire.BodyStart(c.in[c.r : c.r+n]); m > 0 {
+				n = m
+			}
+		}
+		head := string(c.in[c.r : c.r+n])
+		c.r += n
+		searched = 0
+		out := &c.x.Out
+		if p := wire.ParseResponse(head, out, wire.ResponseOptions{
+			BadHeader: wire.BadHeader(c.work.BadHeader), FieldSize: c.work.FieldSize,
+		}); p != nil {
+			return headFault(p)
+		}
+		if out.Status >= 200 || out.Status == 101 {
+			return c.final()
+		}
+		if interim++; interim >= maxInterim {
+			return &fault.Fault{Kind: fault.TooManyInterim}
+		}
+		if err := c.inform(out); err != nil {
+			return &fault.Fault{Kind: fault.ClientGone, Err: err}
+		}
+		c.Guard.Arm(c.work.Timeout)
+		if c.r == c.w {
+			if f := c.fill(); f != nil {
+				return f
+			}
+		}
+	}
+}
+
+func leadingBlank(b []byte) int {
+	if len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
+		return 2
+	}
+	if len(b) >= 1 && b[0] == '\n' {
+		return 1
+	}
+	return 0
+}
+
+// hopeless reports that what has come cannot become a status line.
+func (c *conn) hopeless() bool {
+	b := c.in[c.r:c.w]
+	b = b[leadingBlank(b):]
+	const want = "HTTP/1."
+	for i := 0; i < len(want) && i < len(b); i++ {
+		if b[i] != want[i] {
+			return true
+		}
+	}
+	return false
+}
+
+func headFault(p *wire.Problem) *fault.Fault {
+	f := &fault.Fault{Kind: fault.BadHead, Err: p}
+	switch {
+	case p.ID == "AH01101":
+		f.Kind = fault.BadStatusLine
+	case p.Status == 500:
+		f.Kind = fault.BadName
+	}
+	return f
+}
+
+// inform handles a 1xx response: a 100 sets the body going; which are relayed
+// is the request's Interim policy.
+func (c *conn) inform(out *message.Response) error {
+	relay := true
+	if out.Status == 100 {
+		if c.sender != nil && c.sender.hold {
+			c.sender.hold = false
+			c.startSender()
+		}
+		relay = c.req.ClientExpects
+	}
+	switch c.req.Interim {
+	case backend.InterimSuppress:
+		relay = false
+	case backend.InterimRFC:
+		relay = true
+	}
+	if !relay {
+		return nil
+	}
+	// The watcher must not probe while this goroutine writes.
+	c.x.Down.Waiting(nil)
+	defer c.x.Down.Waiting(&c.Guard)
+	h := &out.Header
+	h.DelFunc(func(f *message.Field) bool {
+		switch f.Known {
+		case message.Connection, message.KeepAlive, message.ProxyConnection,
+			message.TransferEncoding, message.Upgrade, message.ContentLength, message.Trailer:
+			return true
+		}
+		return false
+	})
+	if wire.BadField(h) >= 0 {
+		return nil
+	}
+	return c.x.Down.Inform(out.Status, h)
+}
+
+// final settles the framing of the response in x.Out and whether the
+// connection can be used again after it.
+func (c *conn) final() *fault.Fault {
+	out := &c.x.Out
+	if c.sender != nil && c.sender.hold {
+		// A final answer instead of a 100: the body is not sent.
+		// Unlike httpd, which then sends it if the connection stays open.
+		c.keep = false
+	}
+	if out.Status == 101 {
+		c.keep = false
+		out.Body = message.Body{Length: 0}
+		return nil
+	}
+	fr, p := wire.ResponseFraming(out, c.req.Method)
+	if p != nil {
+		return &fault.Fault{Kind: fault.BadFraming, Err: p}
+	}
+	c.framing, c.left = fr, fr.Length
+	if fr.Close || !c.stays(out) {
+		c.keep = false
+	}
+	out.Body = message.Body{Length: fr.Length}
+	switch fr.Kind {
+	case wire.NoBody:
+		c.bodyEnd = true
+		return nil
+	case wire.Counted:
+		c.bodyEnd = c.left == 0
+	case wire.Chunks:
+		c.chunks.Reset()
+		out.Body.Trailer = c.trailer
+		// A malformed first chunk is a 502 as long as nothing was passed on.
+		if c.r == c.w {
+			return nil
+		}
+		if f := c.peekChunk(); f != nil {
+			return f
+		}
+	}
+	out.Body.Reader = c
+	return nil
+}
+
+// peekChunk looks at the first chunk head without consuming it.
+func (c *conn) peekChunk() *fault.Fault {
+	var probe wire.Chunked
+	if _, _, err := probe.Next(c.in[c.r:c.w]); err != nil {
+		return &fault.Fault{Kind: fault.BadFraming, Err: err}
+	}
+	return nil
+}
+
+func (c *conn) trailer() *message.Header {
+	if len(c.chunks.Trailer.Fields) == 0 {
+		return nil
+	}
+	return &c.chunks.Trailer
+}
+
+// stays is the backend's word on keeping the connection (RFC 9112 §9.3).
+func (c *conn) stays(out *message.Response) bool {
+	keep := out.Version >= message.HTTP11
+	for i := range out.Header.Fields {
+		f := &out.Header.Fields[i]
+		if f.Known != message.Connection {
+			continue
+		}
+		if message.HasToken(f.Value, "close") {
+			return false
+		}
+		if message.HasToken(f.Value, "keep-alive") {
+			keep = true
+		}
+	}
+	return keep
+}
+
+// Read implements io.Reader for x.Out.Body: the content without framing.
+func (c *conn) Read(p []byte) (int, error) {
+	data, err := c.next(len(p))
+	return copy(p, data), err
+}
+
+// next returns the next piece of content, at most n bytes, as a part of the
+// buffer; io.EOF comes with or after the last. It blocks only when nothing is
+// buffered.
+func (c *conn) next(n int) ([]byte, error) {
+	if c.bodyErr != nil {
+		return nil, c.bodyErr
+	}
+	for !c.bodyEnd {
+		if c.r == c.w {
+			if err := c.more(); err != nil {
+				if err == io.EOF && c.framing.Kind == wire.UntilClose {
+					c.bodyEnd = true
+					break
+				}
+				if err == io.EOF {
+					err = io.ErrUnexpectedEOF
+				}
+				c.bodyErr = err
+				return nil, err
+			}
+		}
+		src := c.in[c.r:c.w]
+		if len(src) > n {
+			src = src[:n]
+		}
+		switch c.framing.Kind {
+		case wire.Counted:
+			if int64(len(src)) >= c.left {
+				src = src[:c.left]
+				c.bodyEnd = true
+			}
+			c.left -= int64(len(src))
+			c.r += len(src)
+			return src, nil
+		case wire.UntilClose:
+			c.r += len(src)
+			return src, nil
+		case wire.Chunks:
+			data, used, err := c.chunks.Next(src)
+			c.r += used
+			if err != nil {
+				c.bodyErr = err
+				return nil, err
+			}
+			c.bodyEnd = c.chunks.Done()
+			if len(data) > 0 {
+				return data, nil
+			}
+		}
+	}
+	return nil, io.EOF
+}
+
+// more reads from the backend while a body is on its way.
+func (c *conn) more() error {
+	c.Guard.Arm(c.work.Timeout)
+	if !c.x.Down.Waiting(&c.Guard) {
+		return errClientGone
+	}
+	defer c.x.Down.Waiting(nil)
+	f := c.fill()
+	c.Guard.Disarm()
+	if f == nil {
+		return nil
+	}
+	switch f.Kind {
+	case fault.ClientGone:
+		return errClientGone
+	case fault.ClosedEarly:
+		if f.Err == nil {
+			return io.EOF
+		}
+	}
+	return f
+}
+
+var errClientGone = errors.New("the client is gone")
+
+// Deliver implements backend.Reply.
+func (c *conn) Deliver(x *exchange.Exchange) *fault.Fault {
+	defer c.release()
+	for !c.bodyEnd {
+		if c.framing.Kind == wire.Counted && c.r == c.w && c.left >= spliceFrom && c.TCP != nil && c.sender == nil && x.CanSplice() {
+			if f := c.splice(x); f != nil {
+				return f
+			}
+			continue
+		}
+		data, err := c.next(buffer.Large)
+		if len(data) > 0 {
+			if _, werr := x.Write(data); werr != nil {
+				return &fault.Fault{Kind: fault.ClientGone, Err: werr, Begun: true}
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			x.Aborted = true
+			if err == errClientGone {
+				return &fault.Fault{Kind: fault.ClientGone, Begun: true}
+			}
+			return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
+		}
+		// Nothing is held back: what has come goes out before we wait for
+		// more.
+		if c.r == c.w && !c.bodyEnd {
+			if err := x.Down.Flush(); err != nil {
+				x.Aborted = true
+				return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
+			}
+		}
+	}
+	return nil
+}
+
+// splice lets the kernel move the rest of a counted body.
+func (c *conn) splice(x *exchange.Exchange) *fault.Fault {
+	if c.in != nil {
+		c.dropIn() // not needed while the kernel works
+	}
+	for c.left > 0 {
+		c.Guard.Arm(c.work.Timeout)
+		n, err := x.Splice(c.TCP, c.left)
+		c.left -= n
+		c.read += n
+		if err == nil && c.left > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			break
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			switch c.Guard.Expired() {
+			case watch.Spurious:
+				continue
+			case watch.Due:
+				if n > 0 {
+					continue
+				}
+			}
+		}
+		c.Guard.Disarm()
+		x.Aborted = true
+		return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
+	}
+	c.Guard.Disarm()
+	c.bodyEnd = true
+	return nil
+}
+
+// Discard implements backend.Reply: a short rest is read, for the sake of the
+// connection.
+func (c *conn) Discard() {
+	for n := 0; !c.bodyEnd && n < buffer.Large && c.r < c.w; {
+		data, err := c.next(buffer.Large)
+		n += len(data)
+		if err != nil {
+			break
+		}
+	}
+	c.release()
+}
+
+func addrPort(a net.Addr) uint16 {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return uint16(t.Port)
+	}
+	return 0
+}

@@ -1,0 +1,286 @@
+// Package http carries exchanges to HTTP/1.1 backends over pooled connections:
+// transport.go (one round trip, and the one safe repetition), request.go (what
+// is sent), response.go (what comes back), tunnel.go (after a 101). The grammar
+// is wire/h1's; which headers a backend is sent is modules/proxy's.
+package http
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/backend/pool"
+	"sallyport/internal/buffer"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+	"sallyport/internal/watch"
+	wire "sallyport/internal/wire/h1"
+)
+
+// Transport implements backend.Transport for http targets.
+type Transport struct{}
+
+// conn is the HTTP side of one pooled connection. It belongs to the exchange
+// that got the connection.
+type conn struct {
+	*pool.Conn
+	pool *pool.Pool
+	work *backend.Worker
+	x    *exchange.Exchange
+	req  *backend.Request
+
+	out  []byte // the request: head and the body's first bytes
+	in   []byte // read buffer; nil while waiting for an answer
+	r, w int    // unread: in[r:w]
+
+	step   func(uintptr) bool // receive, as a value made once
+	unsent bool               // receive has not yet sent out
+	n      int                // result of receive
+	err    error
+
+	framing wire.Framing
+	left    int64 // of a counted body
+	chunks  wire.Chunked
+	bodyEnd bool
+	bodyErr error
+	keep    bool
+	sender  *sender // streams a large request body; nil without
+
+	sent, read int64
+}
+
+// Start implements backend.Transport.
+func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Request) (backend.Reply, *fault.Fault) {
+	if f := readAhead(x, r); f != nil {
+		return nil, f
+	}
+	p := w.Pool.(*pool.Pool)
+	for fresh := r.Fresh; ; fresh = true {
+		pc, f := p.Get(w, x.Client.ID, fresh)
+		if f != nil {
+			return nil, f
+		}
+		c, _ := pc.Proto.(*conn)
+		if c == nil {
+			c = &conn{Conn: pc, pool: p}
+			c.step = c.receive
+			pc.Proto = c
+		}
+		c.begin(x, w, r)
+		if pc.Reused && !r.Replay && c.stale() {
+			// Nothing was sent: any request may take a fresh connection.
+			c.giveUp()
+			continue
+		}
+		f = c.roundTrip()
+		if f == nil {
+			return c, nil
+		}
+		again := pc.Reused && c.read == 0 && r.Replay && !r.Streaming &&
+			(f.Kind == fault.ClosedEarly || f.Kind == fault.SendFailed)
+		f.Reused = pc.Reused
+		c.giveUp()
+		if !again {
+			return nil, f
+		}
+		// The backend closed an idle connection while the request was on its
+		// way. Unlike httpd, which then closes the client's connection too:
+		// the request is safe to send again, so it is.
+	}
+}
+
+func (c *conn) begin(x *exchange.Exchange, w *backend.Worker, r *backend.Request) {
+	c.x, c.work, c.req = x, w, r
+	c.sent, c.read = 0, 0
+	c.bodyEnd, c.bodyErr, c.sender = false, nil, nil
+	c.keep = true
+}
+
+// stale looks whether the backend has closed the connection or sent something
+// unasked, by one read that takes nothing.
+func (c *conn) stale() bool {
+	if c.Closed() || c.FD < 0 {
+		return c.Closed()
+	}
+	var one [1]byte
+	_, _, err := syscall.Recvfrom(c.FD, one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return err != syscall.EAGAIN
+}
+
+// roundTrip sends the request and reads the head of the answer into x.Out.
+func (c *conn) roundTrip() *fault.Fault {
+	c.writeHead()
+	timeout := c.work.Timeout
+	if c.work.Ping > 0 && c.req.Expect {
+		timeout = c.work.Ping
+	}
+	c.unsent = true
+	if !c.x.Down.Waiting(&c.Guard) {
+		return &fault.Fault{Kind: fault.ClientGone}
+	}
+	defer c.x.Down.Waiting(nil)
+	c.Guard.Arm(timeout)
+	defer c.Guard.Disarm()
+
+	if f := c.fill(); f != nil {
+		return f
+	}
+	return c.readHead()
+}
+
+// fill reads more of the answer; with unsent, it sends the request first.
+func (c *conn) fill() *fault.Fault {
+	for {
+		c.n, c.err = 0, nil
+		var err error
+		if c.Raw != nil {
+			// Sending inside the callback of RawConn.Read means that the
+			// answer cannot come before we wait for it, so no read is spent
+			// on learning that it is not there yet.
+			err = c.Raw.Read(c.step)
+		} else {
+			c.receive(0)
+		}
+		if err == nil {
+			err = c.err
+		}
+		if c.n > 0 {
+			c.w += c.n
+			c.read += int64(c.n)
+			return nil
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			switch c.Guard.Expired() {
+			case watch.Due:
+				if c.unsent {
+					return &fault.Fault{Kind: fault.SendFailed, Err: err}
+				}
+				if c.work.Ping > 0 && c.req.Expect {
+					return &fault.Fault{Kind: fault.PingTimeout}
+				}
+				return &fault.Fault{Kind: fault.ReadTimeout, Err: err}
+			case watch.Woken:
+				if c.sender != nil && c.sender.failed() {
+					return c.sender.fault()
+				}
+				return &fault.Fault{Kind: fault.ClientGone}
+			}
+			continue
+		}
+		if c.unsent && err != nil {
+			return &fault.Fault{Kind: fault.SendFailed, Err: err}
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		return &fault.Fault{Kind: fault.ClosedEarly, Err: err}
+	}
+}
+
+// receive is the callback of RawConn.Read, and with fd 0 its plain stand-in.
+func (c *conn) receive(fd uintptr) bool {
+	if c.unsent {
+		for len(c.out) > 0 {
+			n, err := c.Net.Write(c.out)
+			c.sent += int64(n)
+			c.out = c.out[n:]
+			if err != nil {
+				c.err = err
+				return true
+			}
+		}
+		c.unsent = false
+		c.startSender()
+		if fd != 0 {
+			return false
+		}
+	}
+	c.room()
+	if fd == 0 {
+		c.n, c.err = c.Net.Read(c.in[c.w:])
+		return true
+	}
+	for {
+		n, err := syscall.Read(int(fd), c.in[c.w:])
+		switch {
+		case n > 0:
+			c.n = n
+			return true
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			if c.r == c.w {
+				c.dropIn()
+			}
+			return false
+		case err != nil:
+			c.err = os.NewSyscallError("read", err)
+			return true
+		default:
+			c.err = io.EOF
+			return true
+		}
+	}
+}
+
+func (c *conn) room() {
+	switch {
+	case c.in == nil:
+		c.in = buffer.GetLarge()
+		c.r, c.w = 0, 0
+	case c.r == c.w:
+		c.r, c.w = 0, 0
+	case c.w < len(c.in):
+	case c.r > 0:
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+	default: // a head longer than the buffer; readHead bounds it
+		big := make([]byte, 2*len(c.in))
+		c.w = copy(big, c.in[:c.w])
+		buffer.Put(c.in)
+		c.in = big
+	}
+}
+
+func (c *conn) dropIn() {
+	buffer.Put(c.in)
+	c.in, c.r, c.w = nil, 0, 0
+}
+
+// release ends the exchange on this connection: back to the pool if all of
+// both messages has passed and nothing is in doubt, else closed.
+func (c *conn) release() {
+	ok := c.keep && c.bodyEnd && c.bodyErr == nil && c.r == c.w && !c.req.Close && !c.Closed()
+	if c.sender != nil {
+		ok = c.sender.join() && ok
+	}
+	c.tidy()
+	if ok {
+		c.Guard.Rest()
+		c.pool.Put(c.Conn, c.work)
+	} else {
+		c.pool.Discard(c.Conn)
+	}
+}
+
+// giveUp closes the connection.
+func (c *conn) giveUp() {
+	c.keep = false
+	c.release()
+}
+
+func (c *conn) tidy() {
+	if c.in != nil {
+		c.dropIn()
+	}
+	c.x, c.req, c.out, c.sender = nil, nil, nil, nil
+}
+
+// LocalPort implements backend.Reply.
+func (c *conn) LocalPort() uint16 {
+	return addrPort(c.Net.LocalAddr())
+}
+
+// Bytes implements backend.Reply.
+func (c *conn) Bytes() (sent, read int64) { return c.sent, c.read }

@@ -1,0 +1,302 @@
+// Package pool keeps the connections to backends: idle ones ready for the next
+// exchange, new ones dialled, none more than a worker's max. It knows no
+// protocol; a scheme hangs its own reader on a Conn (Conn.Proto).
+//
+// One Pool serves one backend.Target and lives as long as the process uses
+// that target, across reloads. It is cut into shards so that many cores do not
+// meet at one lock; the connection released last in a shard is used first.
+//
+// Every idle connection is watched: one that the backend closes leaves the
+// pool at once, before an exchange could be sent into it.
+package pool
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/fault"
+	"sallyport/internal/watch"
+)
+
+const nshards = 8
+
+// Registry finds the pool of a target. Safe for use by many goroutines.
+type Registry struct {
+	Watch *watch.Watcher
+	names resolver
+
+	mu    sync.Mutex
+	pools map[backend.Target]*Pool
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry(w *watch.Watcher) *Registry {
+	return &Registry{Watch: w, pools: map[backend.Target]*Pool{}}
+}
+
+// For returns the pool of t, made on first use.
+func (r *Registry) For(t backend.Target) *Pool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.pools[t]
+	if p == nil {
+		p = &Pool{target: t, reg: r}
+		r.pools[t] = p
+	}
+	return p
+}
+
+// Retain closes the pools of targets that keep does not name: after a reload
+// has dropped them.
+func (r *Registry) Retain(keep map[backend.Target]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t, p := range r.pools {
+		if !keep[t] {
+			p.Drain()
+			delete(r.pools, t)
+		}
+	}
+}
+
+// Close closes all idle connections.
+func (r *Registry) Close() { r.Retain(nil) }
+
+// Pool is the connections to one target.
+type Pool struct {
+	target backend.Target
+	reg    *Registry
+	shard  [nshards]shard
+	busy   atomic.Int64 // handed out
+	gone   atomic.Bool  // drained: keep nothing
+
+	waiting atomic.Int32 // len(waiters), to look at without the lock
+	mu      sync.Mutex
+	waiters []chan struct{} // for a free slot, first come first served
+}
+
+type shard struct {
+	sync.Mutex
+	idle []*Conn // the last is the freshest
+	_    [24]byte
+}
+
+// Conn is one connection to a backend: in the pool, or owned by one exchange.
+type Conn struct {
+	Net   net.Conn
+	TCP   *net.TCPConn    // Net, where it is one
+	Raw   syscall.RawConn // of a descriptor; may be nil
+	FD    int             // -1: none
+	Guard watch.Guard
+	// Reused: the connection has served an exchange before.
+	Reused bool
+	// Proto is the scheme's own state.
+	Proto any
+
+	pool   *Pool
+	shard  int
+	idleAt time.Duration
+	closed atomic.Bool // by the backend
+	ticket watch.Ticket
+}
+
+// Idle counts the connections in the pool.
+func (p *Pool) Idle() int {
+	n := 0
+	for i := range p.shard {
+		s := &p.shard[i]
+		s.Lock()
+		n += len(s.idle)
+		s.Unlock()
+	}
+	return n
+}
+
+// Busy counts the connections handed out.
+func (p *Pool) Busy() int { return int(p.busy.Load()) }
+
+// Get hands out an idle connection, or dials one. hint spreads callers over
+// the shards: the same client finds the connection it used last. fresh forces
+// a new one. The fault is one of those before anything was sent.
+func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fault) {
+	if f := p.enter(w); f != nil {
+		return nil, f
+	}
+	if !fresh && !w.NoReuse {
+		for i := range nshards {
+			if c := p.take(int((hint+uint64(i))%nshards), w); c != nil {
+				c.Reused = true
+				return c, nil
+			}
+		}
+	}
+	c, f := p.dial(w)
+	if f != nil {
+		p.leave()
+		return nil, f
+	}
+	c.shard = int(hint % nshards)
+	return c, nil
+}
+
+// take pops the freshest usable connection of a shard.
+func (p *Pool) take(i int, w *backend.Worker) *Conn {
+	s := &p.shard[i]
+	for {
+		s.Lock()
+		n := len(s.idle)
+		if n == 0 {
+			s.Unlock()
+			return nil
+		}
+		c := s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+		s.Unlock()
+		if c.closed.Load() || w.TTL > 0 && p.reg.Watch.Now()-c.idleAt > w.TTL {
+			c.close()
+			continue
+		}
+		return c
+	}
+}
+
+// Put takes a connection back after a complete exchange.
+func (p *Pool) Put(c *Conn, w *backend.Worker) {
+	c.Guard.Disarm()
+	if w.NoReuse || p.gone.Load() || c.closed.Load() || w.Smax > 0 && p.Idle() >= w.Smax {
+		p.Discard(c)
+		return
+	}
+	c.idleAt = p.reg.Watch.Now()
+	s := &p.shard[c.shard]
+	s.Lock()
+	s.idle = append(s.idle, c)
+	s.Unlock()
+	// The backend may have closed it between the look above and now; then
+	// Event found it in no shard.
+	if c.closed.Load() {
+		p.remove(c)
+	}
+	p.leave()
+}
+
+// Discard closes a connection that was handed out.
+func (p *Pool) Discard(c *Conn) {
+	c.close()
+	p.leave()
+}
+
+// remove takes c out of its shard and closes it, if it is there.
+func (p *Pool) remove(c *Conn) {
+	s := &p.shard[c.shard]
+	s.Lock()
+	for i, o := range s.idle {
+		if o == c {
+			s.idle = append(s.idle[:i], s.idle[i+1:]...)
+			s.Unlock()
+			c.close()
+			return
+		}
+	}
+	s.Unlock()
+}
+
+// Drain closes the idle connections and keeps no more.
+func (p *Pool) Drain() {
+	p.gone.Store(true)
+	for i := range p.shard {
+		s := &p.shard[i]
+		s.Lock()
+		idle := s.idle
+		s.idle = nil
+		s.Unlock()
+		for _, c := range idle {
+			c.close()
+		}
+	}
+}
+
+// enter takes one of max slots, waiting up to acquire for it.
+func (p *Pool) enter(w *backend.Worker) *fault.Fault {
+	n := p.busy.Add(1)
+	if w.Max <= 0 || n <= int64(w.Max) {
+		return nil
+	}
+	p.mu.Lock()
+	// First announced, then looked again: whoever leaves meanwhile sees either
+	// the announcement or is seen here.
+	p.waiting.Add(1)
+	p.busy.Add(-1)
+	if p.busy.Load() < int64(w.Max) {
+		p.busy.Add(1)
+		p.waiting.Add(-1)
+		p.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{}, 1)
+	p.waiters = append(p.waiters, turn)
+	p.mu.Unlock()
+	var late <-chan time.Time
+	if w.Acquire > 0 {
+		t := time.NewTimer(w.Acquire)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-turn: // with the slot of whoever left
+		return nil
+	case <-late:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, o := range p.waiters {
+		if o == turn {
+			p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
+			p.waiting.Add(-1)
+			return &fault.Fault{Kind: fault.PoolTimeout}
+		}
+	}
+	return nil // the slot came in the last moment
+}
+
+// leave gives a slot back, to the first who waits for one.
+func (p *Pool) leave() {
+	if p.busy.Add(-1) < 0 {
+		panic("pool: more connections returned than handed out")
+	}
+	if p.waiting.Load() == 0 {
+		return
+	}
+	p.mu.Lock()
+	if len(p.waiters) > 0 {
+		p.busy.Add(1)
+		p.waiters[0] <- struct{}{}
+		p.waiters = p.waiters[1:]
+		p.waiting.Add(-1)
+	}
+	p.mu.Unlock()
+}
+
+// Event comes from the watcher: the backend closed or reset the connection.
+func (c *Conn) Event(watch.Event) {
+	c.closed.Store(true)
+	c.pool.remove(c)
+}
+
+// Closed reports that the backend has ended its side.
+func (c *Conn) Closed() bool { return c.closed.Load() }
+
+// SetDeadline lets the guard act.
+func (c *Conn) SetDeadline(t time.Time) error { return c.Net.SetDeadline(t) }
+
+func (c *Conn) close() {
+	w := c.pool.reg.Watch
+	w.Cancel(c.ticket)
+	w.Remove(&c.Guard)
+	c.Net.Close()
+}
