@@ -141,11 +141,15 @@ func (c *Chunked) Next(src []byte) (data []byte, n int, err error) {
 			}
 			c.state = chunkSize
 		case chunkLast:
-			if b != '\r' {
-				c.state = chunkTrailer
-				continue
+			if b == '\r' {
+				c.state = chunkLastLF
+				break
 			}
-			c.state = chunkLastLF
+			if class[b]&cToken == 0 { // no field name: don't wait for its line end
+				return nil, n, problemTrailerField
+			}
+			c.state = chunkTrailer
+			continue
 		case chunkLastLF:
 			if b != '\n' {
 				return nil, n, problemChunk
