@@ -152,4 +152,6 @@ type Config struct {
 	Modules    []string // loaded module identifiers, e.g. "headers_module"
 	Includes   []string // files read, in order
 	Warnings   diag.List
+
+	sources map[string]*syntax.Source
 }

@@ -65,9 +65,9 @@ func (l *Lines) join() (string, bool) {
 		if parts == nil {
 			return part, true
 		}
-		parts = append(parts, part)
-		break
+		return strings.Join(append(parts, part), ""), true
 	}
+	l.line++ // as httpd counts a continuation into the end of the file
 	return strings.Join(parts, ""), true
 }
 

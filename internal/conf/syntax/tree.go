@@ -73,6 +73,9 @@ func (t *Tree) Parent() *Node {
 	return t.open[len(t.open)-1]
 }
 
+// Level reports whether no section of the text being read is open.
+func (t *Tree) Level() bool { return len(t.open) == t.floor }
+
 // Enclosing returns the open sections, outermost first. Callers must not
 // change it.
 func (t *Tree) Enclosing() []*Node { return t.open }
