@@ -5,6 +5,7 @@
 package module
 
 import (
+	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
@@ -29,6 +30,9 @@ type Room struct {
 	// shared, and returns the function that furnishes each Place; nil when the
 	// room furnishes none.
 	Compile func(b *Build) func(p *Plan)
+	// Methods are the lbmethods the room provides, by the name lbmethod= knows
+	// them by. Each call makes the method of one balancer.
+	Methods map[string]func() balancer.Method
 }
 
 // Rank orders hooks of one phase before the order of rooms does.
@@ -46,6 +50,8 @@ type Build struct {
 	Servers  []*ServerBuild // [0] is the main server
 	Diags    *diag.List
 	Openings []Opening
+	// Methods are the lbmethods of all rooms that count as loaded.
+	Methods map[string]func() balancer.Method
 	// Env opens what outlives the snapshot and needs the process: logs, live
 	// state. With -t it opens nothing.
 	Env Env

@@ -1,0 +1,240 @@
+package balancer
+
+import (
+	"slices"
+	"time"
+
+	"sallyport/internal/live"
+)
+
+// Config is a balancer's settings, resolved with their defaults.
+type Config struct {
+	Method Method // required
+	// Methods finds the method an operator switches to; nil: none can be.
+	Methods func(name string) Method
+	// StickyCookie "" means no sticky sessions at all.
+	StickyCookie, StickyPath string
+	Separator                byte // between session and route; 0: Off
+	Semicolon                bool // scolonpathdelim
+	NoFailover               bool
+	// Timeout is how long a request may wait for a member; the caller does
+	// the waiting.
+	Timeout time.Duration
+	// MaxAttempts counts the tries after the first; negative: members - 1.
+	MaxAttempts     int
+	FailOnStatus    []int
+	FailOnTimeout   bool
+	NoForceRecovery bool
+}
+
+// Balancer is one server's view of a balancer: its own settings over members
+// and state it may share with other servers. Safe for use by many goroutines.
+type Balancer struct {
+	name string // with "balancer://"
+	desk *live.Desk
+	conf Config
+	*group
+
+	// Guarded by the live balancer's lock: conf with the operators' edits
+	// laid over it, and the edits that are in it.
+	set    settings
+	edited *live.BalancerEdit
+}
+
+// settings are a Config after edits.
+type settings struct {
+	Config
+	stickyCookie, stickyPath string
+	maxAttempts              int
+}
+
+// New makes the balancer of that name ("balancer://x") from members that
+// belong to no other. All workers must be of the live balancer lb.
+func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*Member) *Balancer {
+	g := &group{live: lb, members: slices.Clone(members), stale: true}
+	for i, m := range g.members {
+		m.index, m.slot, m.other = int32(i), -1, -1
+	}
+	return view(g, name, desk, c)
+}
+
+// With makes another server's view: the same members and standings, other
+// settings.
+func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.group, b.name, desk, c) }
+
+func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
+	b := &Balancer{name: name, desk: desk, conf: c, group: g}
+	b.edited = desk.Edit()
+	b.resolve()
+	return b
+}
+
+// Name is the balancer's name with "balancer://" in front.
+func (b *Balancer) Name() string { return b.name }
+
+// Members lists the members as configured; not to be changed.
+func (b *Balancer) Members() []*Member { return b.members }
+
+// resolve lays the edits over the configuration; locked or not yet shared.
+func (b *Balancer) resolve() {
+	s := settings{Config: b.conf}
+	s.stickyCookie, s.stickyPath = s.StickyCookie, s.StickyPath
+	s.maxAttempts = s.MaxAttempts
+	if e := b.edited; e != nil {
+		s.stickyCookie = e.StickyCookie.Or(s.stickyCookie)
+		s.stickyPath = e.StickyPath.Or(s.stickyPath)
+		s.maxAttempts = e.MaxAttempts.Or(s.maxAttempts)
+		s.NoFailover = e.NoFailover.Or(s.NoFailover)
+		s.Timeout = e.Timeout.Or(s.Timeout)
+		if e.Method.Is && s.Methods != nil {
+			if m := s.Methods(e.Method.V); m != nil {
+				s.Method = m
+			}
+		}
+	}
+	if s.maxAttempts < 0 {
+		s.maxAttempts = max(len(b.members)-1, 0)
+	}
+	b.set = s
+}
+
+// refresh takes in edits that have landed since the last election; locked.
+func (b *Balancer) refresh() {
+	e := b.desk.Edit()
+	if e == b.edited {
+		return
+	}
+	before := b.set.Method
+	b.edited = e
+	b.resolve()
+	if b.set.Method != before { // as in httpd, another method starts from nothing
+		b.live.Settle()
+		for _, m := range b.members {
+			m.Worker.Forget()
+		}
+		b.live.Changed()
+	}
+}
+
+// Request is what an election looks at.
+type Request struct {
+	// URL is the balancer URL asked for, or its path and query: where a
+	// session parameter may stand.
+	URL string
+	// Cookie is the Cookie field; several are joined with ", ".
+	Cookie string
+}
+
+// election is one run of Elect.
+type election struct {
+	now  time.Time
+	pick *Pick
+}
+
+// Elect chooses the member for a request and fills p, or says why there is
+// none. For a further attempt of the same exchange call it again with the same
+// p. A chosen member is busy until Release.
+func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
+	p.next()
+	b.live.Lock()
+	b.refresh()
+	b.begin(now, !b.set.NoForceRecovery, p)
+
+	var s session
+	if b.set.stickyCookie != "" {
+		s = b.set.findSession(r.URL, r.Cookie)
+	}
+	var m *Member
+	if s.has && s.route != "" {
+		e := election{now, p}
+		m = b.routed(s.route, &e, 1)
+	}
+	if m != nil {
+		if !b.fresh() { // its error was forgiven just now
+			b.build(nil)
+		}
+		b.sessionCharge(m)
+		p.RouteChanged = p.RouteChanged || m.Worker.Settings().Route != s.route
+	} else {
+		if s.has && b.set.NoFailover && b.knowsRoute(s.route) {
+			ref := b.refuse(RouteDown)
+			ref.Route = s.route
+			b.live.Unlock()
+			return ref
+		}
+		if m = b.choose(now, p); m == nil {
+			ref := b.refuse(AllDown)
+			b.live.Unlock()
+			return ref
+		}
+		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
+	}
+	p.fill(b, m, s)
+	b.live.Unlock()
+	m.Worker.Enter()
+	return Refusal{}
+}
+
+// choose lets the method pick among the candidates; nil if there are none.
+func (b *Balancer) choose(now time.Time, p *Pick) *Member {
+	if !b.look(now, p) {
+		return nil
+	}
+	if p.tries > 0 && b.anyTried(p) {
+		// Unlike httpd: a member that failed this very request is not asked
+		// again while there is another (retry=0, a full pool).
+		b.build(p)
+		if len(b.cand.members) == 0 {
+			b.build(nil)
+		}
+	}
+	b.tell(b.set.Method)
+	b.dirty = true
+	return b.cand.members[b.set.Method.Pick(&b.cand)]
+}
+
+func (g *group) anyTried(p *Pick) bool {
+	for _, m := range g.cand.members {
+		if p.hasTried(m) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Balancer) refuse(k RefusalKind) Refusal {
+	if k == AllDown && len(b.members) == 0 {
+		k = NoMembers
+	}
+	return Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.nextTry()}
+}
+
+// Release ends the exchange: the member is no longer busy with it. Calling it
+// again, or for a pick that was refused, does nothing.
+func (b *Balancer) Release(p *Pick) {
+	if p.busy {
+		p.busy = false
+		p.Member.Worker.Leave()
+	}
+}
+
+// Lone names the member in error that is the only one who could serve, and
+// when a connection to it should next be tried: work for a prober, who tells
+// Probed. nil when there is no such member.
+func (b *Balancer) Lone() (m *Member, at time.Time) {
+	b.live.Lock()
+	defer b.live.Unlock()
+	return b.lone()
+}
+
+// Probed reports a connection tried outside of any request.
+func (b *Balancer) Probed(m *Member, ok bool, now time.Time) {
+	b.live.Lock()
+	defer b.live.Unlock()
+	if ok {
+		m.Worker.Forgive()
+		m.Worker.Recover()
+	} else {
+		m.Worker.Fail(now)
+	}
+}

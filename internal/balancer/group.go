@@ -1,0 +1,367 @@
+package balancer
+
+import (
+	"math"
+	"time"
+
+	"sallyport/internal/live"
+)
+
+// group is the members of a balancer and who of them may serve: what all
+// servers that see the balancer share. Everything in it is guarded by the live
+// balancer's lock.
+type group struct {
+	live    *live.Balancer
+	members []*Member // as configured
+
+	// The candidates hold while version is the live balancer's, the group is
+	// its holder, and stale is not set.
+	version uint64
+	stale   bool
+	cand    Candidates
+	// others are usable but not offered (standbys not needed, other sets):
+	// sticky picks count them. Their standing is LBStatus + otherRound*factor.
+	others     []*Member
+	otherTotal int64
+	otherRound int64
+	dirty      bool // standings changed since they were written back
+	news       bool // candidates changed since the method was told
+
+	// When errors will be forgiven: those that recover looked at, and those
+	// that walk did. walked is false after any change of flags.
+	recoverDue time.Time
+	walkDue    time.Time
+	walked     bool
+
+	routes routes
+
+	// scratch of build
+	spares, standbys   []*Member
+	factors, standings []int64
+}
+
+// never is a due date that does not come.
+var never = time.Unix(math.MaxInt32<<8, 0)
+
+// LoneHold is the first pause a member in error gets when it is the only one
+// that could serve; it doubles with each failure up to the member's retry.
+const LoneHold = 100 * time.Millisecond
+
+// fresh reports whether the candidates still hold.
+func (g *group) fresh() bool {
+	return g.version == g.live.Version() && g.live.Held(g) && !g.stale
+}
+
+// begin is what comes before every election, sticky or not: errors are
+// forgiven by force if there is nothing else (httpd's force_recovery).
+func (g *group) begin(now time.Time, force bool, p *Pick) {
+	if g.fresh() && !now.After(g.recoverDue) && len(g.cand.members) > 0 {
+		return
+	}
+	g.recoverDue = g.recover(now, force, p)
+	if !g.fresh() {
+		g.build(nil)
+	}
+}
+
+// look brings the candidates up to date for a method: errors whose time is
+// over are forgiven. It reports whether there is anyone to choose.
+func (g *group) look(now time.Time, p *Pick) bool {
+	if g.walked && !now.After(g.walkDue) && len(g.cand.members) > 0 {
+		return true
+	}
+	due, found := g.walk(now, p)
+	if !found {
+		if m, at := g.lone(); m != nil && !now.Before(at) {
+			m.Worker.Forgive()
+			p.event(Retried, m)
+			due, _ = g.walk(now, p)
+		}
+	}
+	if !g.fresh() {
+		g.build(nil)
+	}
+	g.walked, g.walkDue = true, due
+	return len(g.cand.members) > 0
+}
+
+// recover forgives errors, in order, up to the first member without one; if
+// there is none, and force is set, it forgives all. It returns when it might
+// find more to forgive.
+func (g *group) recover(now time.Time, force bool, p *Pick) (due time.Time) {
+	due = never
+	for _, m := range g.members {
+		if m.Worker.Flags()&live.InError == 0 || g.retry(now, m, &due, p) {
+			return due
+		}
+	}
+	if force {
+		for _, m := range g.members {
+			m.Worker.Forgive()
+			p.event(Forced, m)
+		}
+	}
+	return due
+}
+
+// retry forgives m's error if its time is over, else lowers due to when it is.
+func (g *group) retry(now time.Time, m *Member, due *time.Time, p *Pick) bool {
+	w := m.Worker
+	if w.RetryDue(now, m.Retry) {
+		p.event(Retried, m)
+		return true
+	}
+	if f := w.Flags(); f&live.InError != 0 && f&live.Stopped == 0 {
+		if at := w.ErrorAt().Add(m.Retry); at.Before(*due) {
+			*due = at
+		}
+	}
+	return false
+}
+
+// walk goes through the sets, lowest first, and forgives what is due, until a
+// set has someone to offer: found. due is when it might do more.
+func (g *group) walk(now time.Time, p *Pick) (due time.Time, found bool) {
+	due = never
+	for set, more := g.nextSet(-1); more && !found; set, more = g.nextSet(set) {
+		unusable, spares := 0, 0
+		for _, m := range g.members {
+			if int(m.Worker.Settings().LBSet) != set {
+				continue
+			}
+			if f := m.Worker.Flags(); f&live.Draining == 0 && !f.Usable() {
+				g.retry(now, m, &due, p)
+			}
+			switch classify(m.Worker.Flags()) {
+			case plain, standby:
+				found = true
+			case spare:
+				spares++
+			case missing:
+				unusable++
+			}
+		}
+		found = found || spares > 0 && unusable > 0
+	}
+	return due, found
+}
+
+// nextSet finds the lowest lbset above the given one.
+func (g *group) nextSet(after int) (set int, ok bool) {
+	set = math.MaxInt
+	for _, m := range g.members {
+		if s := int(m.Worker.Settings().LBSet); s > after && s < set {
+			set = s
+		}
+	}
+	return set, set != math.MaxInt
+}
+
+// role is what a member is to its set.
+type role uint8
+
+const (
+	absent  role = iota // neither serves nor wants a stand-in
+	plain               // may serve
+	spare               // may serve in place of a missing one
+	standby             // may serve when nobody else can
+	missing             // a place a spare may take
+)
+
+func classify(f live.Flags) role {
+	switch {
+	case f&live.Draining != 0:
+		if f&(live.Spare|live.Standby) == 0 {
+			return missing
+		}
+	case f&live.Spare != 0:
+		if f.Usable() {
+			return spare
+		}
+	case f&live.Standby != 0:
+		if f.Usable() {
+			return standby
+		}
+	case f.Usable():
+		return plain
+	default:
+		return missing
+	}
+	return absent
+}
+
+// build lists the candidates from the flags as they are, leaving out members
+// that p has tried already (p may be nil).
+func (g *group) build(p *Pick) {
+	if g.live.Held(g) {
+		g.Settle()
+	} else {
+		g.live.Hold(g)
+		g.dirty = false // whoever held it since has settled; ours is history
+	}
+	c := &g.cand
+	c.members = c.members[:0]
+	for set, more := g.nextSet(-1); more && len(c.members) == 0; set, more = g.nextSet(set) {
+		g.offer(set, p)
+	}
+
+	for _, m := range g.members {
+		m.slot, m.other = -1, -1
+	}
+	g.factors, g.standings = g.factors[:0], g.standings[:0]
+	for i, m := range c.members {
+		m.slot = int32(i)
+		g.factors = append(g.factors, int64(m.Worker.Settings().Factor))
+		g.standings = append(g.standings, m.Worker.LBStatus())
+	}
+	c.tally.fill(g.factors, g.standings)
+	g.others, g.otherTotal, g.otherRound = g.others[:0], 0, 0
+	for _, m := range g.members {
+		if m.slot < 0 && m.Worker.Usable() {
+			m.other = int32(len(g.others))
+			g.others = append(g.others, m)
+			g.otherTotal += int64(m.Worker.Settings().Factor)
+		}
+	}
+	g.routes.refresh(g.members)
+	g.version, g.stale, g.walked = g.live.Version(), p != nil, false
+	g.news = g.news || p == nil
+}
+
+// offer lists the candidates of one set.
+func (g *group) offer(set int, p *Pick) {
+	c := &g.cand
+	g.spares, g.standbys = g.spares[:0], g.standbys[:0]
+	unusable := 0
+	for _, m := range g.members {
+		if int(m.Worker.Settings().LBSet) != set {
+			continue
+		}
+		r := classify(m.Worker.Flags())
+		if p != nil && p.hasTried(m) {
+			if r == plain {
+				unusable++
+			}
+			continue
+		}
+		switch r {
+		case plain:
+			c.members = append(c.members, m)
+		case spare:
+			g.spares = append(g.spares, m)
+		case standby:
+			g.standbys = append(g.standbys, m)
+		case missing:
+			unusable++
+		}
+	}
+	c.members = append(c.members, g.spares[:min(unusable, len(g.spares))]...)
+	if len(c.members) == 0 {
+		c.members = append(c.members, g.standbys...)
+	}
+}
+
+// tell lets a method that asks know of candidates that were none before.
+func (g *group) tell(m Method) {
+	if !g.news {
+		return
+	}
+	g.news = false
+	j, asks := m.(Joiner)
+	if asks {
+		known := 0
+		for _, m := range g.cand.members {
+			if m.Worker.Offered() {
+				known++
+			}
+		}
+		if known > 0 && known < len(g.cand.members) {
+			for i, m := range g.cand.members {
+				if !m.Worker.Offered() {
+					j.Joined(&g.cand, i)
+				}
+			}
+		}
+	}
+	for _, m := range g.members {
+		m.Worker.SetOffered(m.slot >= 0)
+	}
+}
+
+// Settle writes the standings back into the workers; see live.Holder.
+func (g *group) Settle() {
+	if !g.dirty {
+		return
+	}
+	g.dirty = false
+	t := &g.cand.tally
+	t.settle()
+	for i, m := range g.cand.members {
+		m.Worker.SetLBStatus(t.base[i])
+	}
+	for _, m := range g.others {
+		w := m.Worker
+		w.SetLBStatus(w.LBStatus() + g.otherRound*int64(w.Settings().Factor))
+	}
+	g.otherRound = 0
+}
+
+// sessionCharge is the accounting of a sticky pick: every usable member gets
+// its share, whatever its set or role, and the chosen pays for all.
+func (g *group) sessionCharge(m *Member) {
+	t := &g.cand.tally
+	sum := t.total + g.otherTotal
+	g.dirty = true
+	t.round++
+	g.otherRound++
+	switch {
+	case m.slot >= 0:
+		t.pay(int(m.slot), sum)
+	case m.other >= 0:
+		w := m.Worker
+		w.SetLBStatus(w.LBStatus() - sum)
+	}
+}
+
+// lone finds the member that could serve but for its error, if it is the only
+// one, and when it may be tried.
+//
+// Unlike httpd: such a member is not left alone for the whole of its retry,
+// because nothing is gained by refusing requests that nobody else can serve.
+func (g *group) lone() (found *Member, at time.Time) {
+	const out = live.InShutdown | live.Disabled | live.Stopped | live.HealthFailed | live.Draining
+	for _, m := range g.members {
+		f := m.Worker.Flags()
+		if f&live.Initialized == 0 || f&out != 0 {
+			continue
+		}
+		if f&live.InError == 0 || found != nil {
+			return nil, time.Time{}
+		}
+		found = m
+	}
+	if found == nil {
+		return nil, time.Time{}
+	}
+	hold := min(LoneHold<<min(max(found.Worker.Fails(), 1)-1, 16), found.Retry)
+	return found, found.Worker.ErrorAt().Add(hold)
+}
+
+// nextTry is when the next error will be forgiven; zero when none will.
+func (g *group) nextTry() time.Time {
+	best := never
+	for _, m := range g.members {
+		if f := m.Worker.Flags(); f&live.InError != 0 && f&live.Stopped == 0 {
+			if at := m.Worker.ErrorAt().Add(m.Retry); at.Before(best) {
+				best = at
+			}
+		}
+	}
+	if m, at := g.lone(); m != nil && at.Before(best) {
+		best = at
+	}
+	if best == never {
+		return time.Time{}
+	}
+	return best
+}

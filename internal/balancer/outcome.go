@@ -1,0 +1,134 @@
+package balancer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sallyport/internal/fault"
+	"sallyport/internal/live"
+)
+
+// Outcome is how a member's attempt at a request ended.
+type Outcome struct {
+	// Fault is None when the member answered, with whatever status.
+	Fault  fault.Kind
+	Status int // of the answer; 0 when there was none
+	// Sent and Received count bytes to and from the member: for bytraffic,
+	// the head and body sent, the status line and body received.
+	Sent, Received int64
+}
+
+// Verdict is what follows from an Outcome.
+type Verdict struct {
+	// Again: another member may be tried: call Elect with the same Pick.
+	Again bool
+	// Error: the member was put into error, for Cause, until RetryAt.
+	Error   bool
+	Cause   Cause
+	Status  int // the one that CauseStatus is about
+	RetryAt time.Time
+	member  *Member
+	name    string
+}
+
+// Cause says why a member was put into error.
+type Cause uint8
+
+// The causes.
+const (
+	NoCause      Cause = iota
+	CauseConnect       // AH00959
+	CauseFault         // refused the request otherwise before it was sent
+	CauseStatus        // AH01174: failonstatus
+	CauseTimeout       // AH02460: failontimeout
+)
+
+// blame lists the faults that put a member into error. All of them happen
+// before the member can have acted on the request.
+//
+// Unlike httpd: a full pool (PoolTimeout) is not the member's fault, nor does
+// it matter whether the client's connection had served before when a member
+// closes without an answer (ClosedEarly). Neither puts it into error.
+var blame = [...]struct {
+	kind  fault.Kind
+	cause Cause
+}{
+	{fault.ConnectFailed, CauseConnect},
+	{fault.ConnectTimeout, CauseConnect},
+	{fault.Unresolved, CauseFault},
+	{fault.TLSDisabled, CauseFault},
+	{fault.TLSFailed, CauseFault},
+	{fault.PingTimeout, CauseFault},
+}
+
+// Done takes in how the attempt ended. It must be called once for each
+// successful Elect.
+//
+// Unlike httpd: names that do not resolve and failed TLS handshakes are tried
+// on another member too, since nothing was sent.
+func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
+	m := p.Member
+	w := m.Worker
+	w.AddTraffic(o.Sent, o.Received)
+	cause := b.cause(o)
+	if cause == NoCause && !o.Fault.Row().Unsent {
+		if w.Troubled() && o.Fault == fault.None {
+			b.live.Lock()
+			w.Recover()
+			b.live.Unlock()
+		}
+		return Verdict{}
+	}
+
+	v := Verdict{member: m, name: b.name}
+	b.live.Lock()
+	if cause != NoCause && w.Fail(now) {
+		v.Error, v.Cause, v.Status, v.RetryAt = true, cause, o.Status, now.Add(m.Retry)
+	}
+	// A member that ignores errors is not failed over from either: it keeps
+	// its share, as in httpd.
+	if o.Fault.Row().Unsent && w.Flags()&live.IgnoreErrors == 0 && p.attempts < b.set.maxAttempts {
+		v.Again = true
+		p.attempts++
+		p.addTried(m)
+	}
+	b.live.Unlock()
+	if v.Again {
+		b.Release(p)
+	}
+	return v
+}
+
+// cause finds why o puts a member into error; NoCause: it does not.
+func (b *Balancer) cause(o Outcome) Cause {
+	if o.Fault == fault.ReadTimeout && b.conf.FailOnTimeout {
+		return CauseTimeout
+	}
+	for _, row := range &blame {
+		if o.Fault == row.kind {
+			return row.cause
+		}
+	}
+	if o.Status != 0 && slices.Contains(b.conf.FailOnStatus, o.Status) {
+		return CauseStatus
+	}
+	return NoCause
+}
+
+// Line is the error log's line about a member put into error: httpd's module,
+// id and text; ok is false when there is none to write.
+func (v Verdict) Line() (module, id, text string, ok bool) {
+	switch v.Cause {
+	case CauseConnect:
+		return "proxy", "AH00959", fmt.Sprintf("ap_proxy_connect_backend disabling worker for (%s) for %ds",
+			v.member.Host(), int(v.member.Retry/time.Second)), true
+	case CauseStatus:
+		return "proxy_balancer", "AH01174", fmt.Sprintf("%s: Forcing worker (%s) into error state due to status code %d matching 'failonstatus' balancer parameter",
+			v.name, v.member.URL(), v.Status), true
+	case CauseTimeout:
+		return "proxy_balancer", "AH02460", fmt.Sprintf("%s: Forcing worker (%s) into error state due to timeout and 'failontimeout' parameter being set",
+			v.name, v.member.URL()), true
+	}
+	return "", "", "", false
+}

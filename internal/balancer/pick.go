@@ -1,0 +1,163 @@
+package balancer
+
+import (
+	"fmt"
+	"time"
+)
+
+// Pick is the outcome of an election and the memory of those before it in the
+// same exchange. The zero Pick is ready; Reset makes a used one ready again.
+// It belongs to the exchange's goroutine.
+type Pick struct {
+	Member *Member
+	// Route is the member's own.
+	Route string
+	// SessionName is the cookie or parameter the client's session came in,
+	// SessionRoute the route in it, if HasRoute (it may be empty).
+	SessionName, SessionRoute string
+	HasRoute                  bool
+	// RouteChanged: sticky sessions are on and the client has yet to learn
+	// the route of its member.
+	RouteChanged bool
+	// Events is what the election did besides, for the log at debug level.
+	Events []Event
+
+	balancer *Balancer
+	busy     bool
+	attempts int // elections that were followed by a try elsewhere
+	tries    int // members in tried
+	tried    [4]*Member
+	more     []*Member
+}
+
+// Event is something an election did to a member.
+type Event struct {
+	Kind   EventKind
+	Member *Member
+}
+
+// EventKind says what.
+type EventKind uint8
+
+// The events, with httpd's log ids.
+const (
+	Retried EventKind = iota // AH00932: its error is over
+	Forced                   // AH01165: its error was ended because all had one
+)
+
+// Reset forgets the exchange but keeps the memory it allocated.
+func (p *Pick) Reset() {
+	*p = Pick{Events: p.Events[:0], more: p.more[:0]}
+}
+
+// Attempts counts the members tried before the present one.
+func (p *Pick) Attempts() int { return p.attempts }
+
+// next prepares for another election.
+func (p *Pick) next() {
+	p.Events = p.Events[:0]
+	p.HasRoute, p.SessionName, p.SessionRoute = false, "", ""
+}
+
+func (p *Pick) fill(b *Balancer, m *Member, s session) {
+	p.balancer, p.Member, p.busy = b, m, true
+	p.Route = m.Worker.Settings().Route
+	if s.has {
+		p.HasRoute, p.SessionName, p.SessionRoute = true, s.name, s.route
+	}
+}
+
+func (p *Pick) event(k EventKind, m *Member) bool {
+	p.Events = append(p.Events, Event{k, m})
+	return true
+}
+
+func (p *Pick) hasTried(m *Member) bool {
+	for i := range min(p.tries, len(p.tried)) {
+		if p.tried[i] == m {
+			return true
+		}
+	}
+	for _, t := range p.more {
+		if t == m {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pick) addTried(m *Member) {
+	if p.tries < len(p.tried) {
+		p.tried[p.tries] = m
+	} else {
+		p.more = append(p.more, m)
+	}
+	p.tries++
+}
+
+// Var is one environment variable.
+type Var struct{ Name, Value string }
+
+// Vars appends the BALANCER_* variables to to: what httpd puts into the
+// request's environment after the pick.
+func (p *Pick) Vars(to []Var) []Var {
+	if p.Member == nil {
+		return to
+	}
+	to = append(to,
+		Var{"BALANCER_NAME", p.balancer.name},
+		Var{"BALANCER_WORKER_NAME", p.Member.URL()},
+		Var{"BALANCER_WORKER_ROUTE", p.Route})
+	if p.HasRoute {
+		to = append(to,
+			Var{"BALANCER_SESSION_STICKY", p.SessionName},
+			Var{"BALANCER_SESSION_ROUTE", p.SessionRoute})
+	}
+	if p.RouteChanged {
+		to = append(to, Var{"BALANCER_ROUTE_CHANGED", "1"})
+	}
+	return to
+}
+
+// RefusalKind says why there is no member for a request.
+type RefusalKind uint8
+
+// The kinds, with httpd's log ids.
+const (
+	NotRefused RefusalKind = iota
+	AllDown                // AH01170
+	NoMembers              // AH01171
+	RouteDown              // AH01167: the session's member, with nofailover
+)
+
+// Refusal is an election without a winner: the answer is 503.
+type Refusal struct {
+	Kind     RefusalKind
+	Balancer string
+	Route    string // of RouteDown
+	// Wait is how long the request may wait for a member before it is
+	// refused (the balancer's timeout=); 0: not at all.
+	Wait time.Duration
+	// NextTry is when the next member in error will be tried again; zero:
+	// none will be by itself.
+	NextTry time.Time
+}
+
+// Refused reports whether there is no member.
+func (r Refusal) Refused() bool { return r.Kind != NotRefused }
+
+// Line is the error log's line: httpd's id and text, and when there is hope.
+func (r Refusal) Line(now time.Time) (id, text string) {
+	switch r.Kind {
+	case NoMembers:
+		return "AH01171", r.Balancer + ": No workers in balancer"
+	case RouteDown:
+		id, text = "AH01167", fmt.Sprintf("%s: All workers are in error state for route (%s)", r.Balancer, r.Route)
+	default:
+		id, text = "AH01170", r.Balancer+": All workers are in error state"
+	}
+	if !r.NextTry.IsZero() {
+		text += fmt.Sprintf(", next try in %v", max(r.NextTry.Sub(now), 0).Round(time.Millisecond))
+	}
+	return id, text
+}

@@ -1,0 +1,88 @@
+package live
+
+import "time"
+
+// The transitions of a worker's health. Each wants the balancer locked and
+// says whether it changed anything; none looks at a clock.
+
+// Fail puts the worker into error (httpd's IN_ERROR). One that ignores errors
+// does not change. A failure during an error period begins a new one.
+func (w *Worker) Fail(now time.Time) bool {
+	if w.Flags()&IgnoreErrors != 0 {
+		return false
+	}
+	w.errorAt = now
+	w.fails++
+	w.troubled.Store(true)
+	w.setFlags(w.Flags() | InError)
+	return true
+}
+
+// RetryDue forgives an error that is older than retry: the flag is cleared and
+// the next failure begins a new period. A stopped worker is never retried.
+// (httpd: ap_proxy_retry_worker.)
+func (w *Worker) RetryDue(now time.Time, retry time.Duration) bool {
+	if f := w.Flags(); f&InError == 0 || f&Stopped != 0 || !now.After(w.errorAt.Add(retry)) {
+		return false
+	}
+	return w.Forgive()
+}
+
+// Forgive ends an error period, whatever its age (httpd's forced recovery).
+func (w *Worker) Forgive() bool {
+	if w.Flags()&InError == 0 {
+		return false
+	}
+	w.retries++
+	w.troubled.Store(true)
+	w.setFlags(w.Flags() &^ InError)
+	return true
+}
+
+// Recover notes a success: counting of failures starts again. A worker that
+// went into error meanwhile stays there; whoever put it there knew better.
+func (w *Worker) Recover() bool {
+	if w.Flags()&InError != 0 || !w.Troubled() {
+		return false
+	}
+	w.calm()
+	return true
+}
+
+// ProbePassed ends error and failed health together. Counting the passes is
+// package health's business.
+func (w *Worker) ProbePassed() bool {
+	f := w.Flags()
+	if f&Health == 0 {
+		return false
+	}
+	w.calm()
+	w.setFlags(f &^ Health)
+	return true
+}
+
+// ProbeFailed takes the worker out until a probe passes.
+func (w *Worker) ProbeFailed() bool {
+	f := w.Flags()
+	w.setFlags(f | HealthFailed)
+	return f&HealthFailed == 0
+}
+
+func (w *Worker) calm() {
+	w.errorAt, w.retries, w.fails = time.Time{}, 0, 0
+	w.troubled.Store(false)
+}
+
+// Troubled reports whether the worker has failed since its last success; no
+// lock needed.
+func (w *Worker) Troubled() bool { return w.troubled.Load() }
+
+// ErrorAt is when the worker last went into error, zero if not since its last
+// success; locked.
+func (w *Worker) ErrorAt() time.Time { return w.errorAt }
+
+// Retries counts the error periods forgiven since the last success; locked.
+func (w *Worker) Retries() uint32 { return w.retries }
+
+// Fails counts the failures since the last success; locked.
+func (w *Worker) Fails() uint32 { return w.fails }

@@ -1,0 +1,153 @@
+package live
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Registry is all live state of the process. Safe for use by many goroutines.
+// Make one with NewRegistry.
+type Registry struct {
+	mu        sync.Mutex
+	balancers map[BalancerKey]*Balancer
+	desks     map[BalancerKey]*Desk
+	workers   map[WorkerKey]*Worker
+	overlay   Overlay
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry {
+	return &Registry{
+		balancers: map[BalancerKey]*Balancer{},
+		desks:     map[BalancerKey]*Desk{},
+		workers:   map[WorkerKey]*Worker{},
+		overlay:   Overlay{map[WorkerKey]WorkerEdit{}, map[BalancerKey]BalancerEdit{}},
+	}
+}
+
+// Draft is the live side of a configuration that is being built: what it names
+// is found or made, and nothing that runs sees a change before Commit. A draft
+// that is dropped leaves no trace. For one goroutine.
+type Draft struct {
+	reg       *Registry
+	balancers map[BalancerKey]*Balancer
+	desks     map[BalancerKey]*Desk
+	workers   map[WorkerKey]drafted
+}
+
+type drafted struct {
+	worker *Worker
+	conf   Configured
+}
+
+// Begin starts a draft. Two drafts begun before either is committed do not see
+// each other's new workers: build one configuration at a time.
+func (r *Registry) Begin() *Draft {
+	return &Draft{r, map[BalancerKey]*Balancer{}, map[BalancerKey]*Desk{}, map[WorkerKey]drafted{}}
+}
+
+// Balancer finds or makes the balancer under key.
+func (d *Draft) Balancer(key BalancerKey) *Balancer {
+	b := d.balancers[key]
+	if b == nil {
+		d.reg.mu.Lock()
+		b = d.reg.balancers[key]
+		d.reg.mu.Unlock()
+		if b == nil {
+			b = &Balancer{key: key}
+		}
+		d.balancers[key] = b
+	}
+	return b
+}
+
+// Desk finds or makes the desk for a server's view of a balancer. For a
+// virtual host that inherits one, key.Server is the host, not the owner.
+func (d *Draft) Desk(key BalancerKey) *Desk {
+	t := d.desks[key]
+	if t == nil {
+		d.reg.mu.Lock()
+		defer d.reg.mu.Unlock()
+		if t = d.reg.desks[key]; t == nil {
+			t = &Desk{}
+			if e, ok := d.reg.overlay.Balancers[key]; ok {
+				t.edit.Store(&e)
+			}
+		}
+		d.desks[key] = t
+	}
+	return t
+}
+
+// Worker finds or makes the worker under key and notes what the configuration
+// says about it. Asked for twice it is the same one, and the first
+// configuration counts.
+func (d *Draft) Worker(key WorkerKey, c Configured) *Worker {
+	if w, ok := d.workers[key]; ok {
+		return w.worker
+	}
+	b := d.Balancer(key.Balancer)
+	d.reg.mu.Lock()
+	w := d.reg.workers[key]
+	if w == nil {
+		w = newWorker(key, b, c, d.reg.overlay.Workers[key])
+	}
+	d.reg.mu.Unlock()
+	d.workers[key] = drafted{w, c}
+	return w
+}
+
+// Commit makes the draft the running state: configuration reaches the workers
+// that were there before, new ones can be found, and what the draft did not
+// name leaves the registry (exchanges under way may still hold it). It returns
+// the keys of the workers removed, sorted.
+func (d *Draft) Commit() (removed []WorkerKey) {
+	r := d.reg
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.workers {
+		if _, kept := d.workers[key]; !kept {
+			removed = append(removed, key)
+		}
+	}
+	r.balancers, r.desks = maps.Clone(d.balancers), maps.Clone(d.desks)
+	r.workers = make(map[WorkerKey]*Worker, len(d.workers))
+	for key, w := range d.workers {
+		r.workers[key] = w.worker
+		w.worker.reconfigure(w.conf, r.overlay.Workers[key])
+	}
+	slices.SortFunc(removed, compareKeys)
+	return removed
+}
+
+// Worker finds a running worker; nil when there is none.
+func (r *Registry) Worker(key WorkerKey) *Worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.workers[key]
+}
+
+// Workers lists the running workers by server, balancer and URL.
+func (r *Registry) Workers() []*Worker {
+	r.mu.Lock()
+	out := slices.Collect(maps.Values(r.workers))
+	r.mu.Unlock()
+	slices.SortFunc(out, func(a, b *Worker) int { return compareKeys(a.key, b.key) })
+	return out
+}
+
+// Overlay returns a copy of the edits that hold.
+func (r *Registry) Overlay() Overlay {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Overlay{maps.Clone(r.overlay.Workers), maps.Clone(r.overlay.Balancers)}
+}
+
+func compareKeys(a, b WorkerKey) int {
+	return cmp.Or(
+		cmp.Compare(a.Balancer.Server, b.Balancer.Server),
+		cmp.Compare(a.Balancer.Name, b.Balancer.Name),
+		cmp.Compare(a.URL, b.URL))
+}

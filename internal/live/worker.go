@@ -1,0 +1,133 @@
+package live
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Configured is what a configuration says about a worker and a reload
+// replaces.
+type Configured struct {
+	Factor   int32 // hundredths; 0 is taken as 100
+	LBSet    uint8
+	Route    string
+	Redirect string
+	// Flags holds status= (Initialized is always added). Of the flags in
+	// Health only a new worker takes notice.
+	Flags Flags
+}
+
+// Settings is a worker's configuration with the operators' edits laid over it.
+type Settings struct {
+	Factor          int32 // hundredths
+	LBSet           uint8
+	Route, Redirect string
+}
+
+// Worker is one backend as one balancer (or one plain ProxyPass) sees it.
+type Worker struct {
+	key WorkerKey
+	bal *Balancer // owner of the lock; plain workers of a server share one
+
+	// Looked at by every election, seldom written.
+
+	flags atomic.Uint32 // Flags; written with bal locked
+	// troubled is set while errorAt or retries say something, so that a good
+	// outcome need not take the lock to find nothing to do.
+	troubled atomic.Bool
+
+	// Guarded by bal's lock.
+	settings Settings
+	conf     Configured
+	edits    WorkerEdit
+	errorAt  time.Time // when it went into error; zero: not since the last success
+	retries  uint32    // error periods forgiven since the last success
+	fails    uint32    // failures since the last success
+	lbstatus int64     // up to date only after Balancer.Settle
+	history  History
+	offered  bool // stood among the candidates at the last look
+
+	// The counters change with every request: keep them off the lines above
+	// and off the next worker's.
+	_           [64]byte
+	elected     atomic.Int64
+	busy        atomic.Int64
+	transferred atomic.Int64 // bytes sent to the backend
+	read        atomic.Int64 // bytes received from it
+	_           [32]byte
+}
+
+func newWorker(key WorkerKey, bal *Balancer, c Configured, e WorkerEdit) *Worker {
+	w := &Worker{key: key, bal: bal}
+	w.lay(c, e)
+	w.flags.Store(uint32(w.wanted() | c.Flags&Health))
+	return w
+}
+
+// Key returns the worker's name.
+func (w *Worker) Key() WorkerKey { return w.key }
+
+// Balancer returns the owner of the worker's lock. Plain workers of one server
+// share one without a name.
+func (w *Worker) Balancer() *Balancer { return w.bal }
+
+// Plain reports whether the worker stands in no balancer. Such a worker always
+// ignores errors, as in httpd.
+func (w *Worker) Plain() bool { return w.key.Balancer.Name == "" }
+
+// Flags returns the status; no lock needed.
+func (w *Worker) Flags() Flags { return Flags(w.flags.Load()) }
+
+// Usable reports whether the worker may serve; no lock needed.
+func (w *Worker) Usable() bool { return w.Flags().Usable() }
+
+// Settings returns factor, set and routes as they hold now; locked.
+func (w *Worker) Settings() *Settings { return &w.settings }
+
+// reconfigure replaces configuration and edits; health and counters stay.
+func (w *Worker) reconfigure(c Configured, e WorkerEdit) {
+	w.bal.Lock()
+	defer w.bal.Unlock()
+	w.relay(c, e)
+}
+
+// relay lays configuration and edits anew and tells the balancer if that made
+// a difference; locked.
+func (w *Worker) relay(c Configured, e WorkerEdit) {
+	w.bal.Settle() // what was earned so far was earned under the old factor
+	before := w.settings
+	w.lay(c, e)
+	w.setFlags(w.Flags()&Health | w.wanted())
+	if before != w.settings {
+		w.bal.Changed()
+	}
+}
+
+func (w *Worker) lay(c Configured, e WorkerEdit) {
+	if c.Factor <= 0 {
+		c.Factor = 100
+	}
+	w.conf, w.edits = c, e
+	w.settings = Settings{
+		Factor:   e.Factor.Or(c.Factor),
+		LBSet:    e.LBSet.Or(c.LBSet),
+		Route:    e.Route.Or(c.Route),
+		Redirect: e.Redirect.Or(c.Redirect),
+	}
+}
+
+// wanted are the flags configuration and edits ask for.
+func (w *Worker) wanted() Flags {
+	f := (w.conf.Flags|w.edits.On)&^w.edits.Off&^Health | Initialized
+	if w.Plain() {
+		f |= IgnoreErrors
+	}
+	return f
+}
+
+func (w *Worker) setFlags(f Flags) {
+	if w.Flags() != f {
+		w.flags.Store(uint32(f))
+		w.bal.Changed()
+	}
+}

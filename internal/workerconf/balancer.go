@@ -1,0 +1,167 @@
+package workerconf
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"sallyport/internal/conf"
+	"sallyport/internal/diag"
+)
+
+// Balancer is what a configuration says about one balancer, apart from its
+// members.
+type Balancer struct {
+	Method     conf.Opt[string] // lbmethod; default DefaultMethod
+	Sticky     conf.Opt[Sticky] // stickysession
+	Separator  conf.Opt[byte]   // stickysessionsep; 0: Off; default '.'
+	Semicolon  conf.Opt[bool]   // scolonpathdelim
+	NoFailover conf.Opt[bool]
+	// Timeout is how long a request waits for a usable member.
+	Timeout conf.Opt[time.Duration]
+	// MaxAttempts counts further tries after the first; unset: members - 1.
+	MaxAttempts   conf.Opt[int]
+	FailOnStatus  []int // in the order written
+	FailOnTimeout conf.Opt[bool]
+	ForceRecovery conf.Opt[bool] // default true
+	Growth        conf.Opt[int]
+	Nonce         conf.Opt[string] // "": None
+}
+
+// Sticky names the session's cookie and its URL parameter.
+type Sticky struct{ Cookie, Path string }
+
+// DefaultMethod is the lbmethod of a balancer that names none.
+const DefaultMethod = "byrequests"
+
+// Over lays b over outer: the virtual host's settings over the main server's.
+// The lists of failonstatus are joined, as httpd joins them.
+func (b *Balancer) Over(outer *Balancer) *Balancer {
+	if outer == nil {
+		return b
+	}
+	return conf.Overlay(outer, b)
+}
+
+// Set reads one parameter into b; see Worker.Set.
+func (b *Balancer) Set(k *Known, name, value string, pos diag.Position) (note string, err error) {
+	for i := range BalancerParams {
+		if p := &BalancerParams[i]; strings.EqualFold(p.Name, name) {
+			err = p.balancer(b, k, setting{value, pos, &note})
+			return note, err
+		}
+	}
+	return "", unknown("unknown Balancer parameter", name, BalancerParams, WorkerParams, "workers: it belongs on the BalancerMember line")
+}
+
+// BalancerParams is the table of all parameters of a balancer.
+var BalancerParams = []Param{
+	{Name: "lbmethod", Kind: "name", Default: DefaultMethod, Range: "a loaded lbmethod module",
+		Help: "how the member for a request is chosen",
+		balancer: func(b *Balancer, k *Known, s setting) error {
+			if k.Method != nil && !k.Method(s.text) {
+				e := &diag.Err{Text: "unknown lbmethod", Expected: "the name of a loaded lbmethod module, such as byrequests"}
+				if l := strings.ToLower(s.text); l != s.text && k.Method(l) {
+					e.Hint = "lower case: " + l
+				} else if l != "" {
+					e.Hint = "LoadModule lbmethod_" + l + "_module is missing, or there is no such method"
+				}
+				return e
+			}
+			b.Method = some(s, s.text)
+			return nil
+		}},
+	{Name: "stickysession", Kind: "text", Range: "COOKIE or COOKIE|parameter",
+		Help: "cookie and URL parameter that carry a client's session and route",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			cookie, path, two := strings.Cut(s.text, "|")
+			if !two {
+				path = cookie
+			} else if cookie == "" {
+				s.add("stickysession without a cookie name means no sticky sessions, as in httpd")
+			}
+			b.Sticky = some(s, Sticky{cookie, path})
+			return nil
+		}},
+	{Name: "stickysessionsep", Kind: "character", Default: ".", Range: "one character, or Off",
+		Help: "what stands between session and route; Off: the whole value is the route",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			switch {
+			case len(s.text) == 1:
+				b.Separator = some(s, s.text[0])
+			case strings.EqualFold(s.text, "off"):
+				b.Separator = some(s, byte(0))
+			default:
+				return bad("stickysessionsep must be a single character or Off", "one character, or Off")
+			}
+			return nil
+		}},
+	{Name: "scolonpathdelim", Kind: "On|Off", Default: "Off",
+		Help: "a semicolon ends the session's value in a URL too",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return flag(s, &b.Semicolon, false, "scolonpathdelim must be On|Off")
+		}},
+	{Name: "nofailover", Kind: "On|Off", Default: "Off",
+		Help: "a session whose member is unusable gets 503 instead of another member",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return flag(s, &b.NoFailover, false, "failover must be On|Off")
+		}},
+	{Name: "timeout", Kind: "interval", Unit: "s", Default: "0", Range: "more than 0",
+		Help: "how long a request waits for a usable member",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			d := s.time(time.Second)
+			if d < time.Millisecond {
+				return bad("timeout must be at least one second", "a time such as 5 or 500ms")
+			}
+			b.Timeout = some(s, d)
+			return nil
+		}},
+	{Name: "maxattempts", Kind: "integer", Default: "members - 1", Range: "0 or more",
+		Help: "further members tried after the first has failed",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return ranged(s, &b.MaxAttempts, 0, math.MaxInt32, "maximum number of attempts must be a positive number")
+		}},
+	{Name: "failonstatus", Kind: "list", Range: "status codes from 100 to 599",
+		Help:     "responses with one of these codes put the member into error",
+		balancer: setFailOnStatus},
+	{Name: "failontimeout", Kind: "On|Off", Default: "Off",
+		Help: "a member that does not answer in time is put into error",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return flag(s, &b.FailOnTimeout, false, "failontimeout must be On|Off")
+		}},
+	{Name: "forcerecovery", Kind: "On|Off", Default: "On",
+		Help: "when all members are in error, try them again at once",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return flag(s, &b.ForceRecovery, false, "forcerecovery must be On|Off")
+		}},
+	{Name: "growth", Kind: "integer", Default: "BalancerGrowth", Range: "1..100",
+		Help: "members that may be added while running",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return ranged(s, &b.Growth, 1, 100, "growth must be between 1 and 100")
+		}},
+	{Name: "nonce", Kind: "text", Default: "random", Range: "at most 36 characters, or None",
+		Help: "word that must come with changes made in the balancer-manager",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			if strings.EqualFold(s.text, "None") {
+				s.text = ""
+			} else if len(s.text) > 36 {
+				return bad("Provided nonce is too large", "at most 36 characters")
+			}
+			b.Nonce = some(s, s.text)
+			return nil
+		}},
+}
+
+func setFailOnStatus(b *Balancer, _ *Known, s setting) error {
+	var codes []int
+	for _, f := range strings.FieldsFunc(s.text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		code, note := integer(f)
+		if code < 100 || code > 599 {
+			return bad("failonstatus must be one or more HTTP response codes", "codes from 100 to 599, joined by commas")
+		}
+		s.add(note)
+		codes = append(codes, code)
+	}
+	b.FailOnStatus = codes // a second failonstatus replaces the first
+	return nil
+}

@@ -1,0 +1,41 @@
+package workerconf
+
+import (
+	"sallyport/internal/balancer"
+	"sallyport/internal/live"
+)
+
+// Live gives what package live keeps of the worker's configuration.
+func (w *Worker) Live() live.Configured {
+	return live.Configured{
+		Factor:   int32(w.LoadFactor.Or(DefaultLoadFactor)),
+		LBSet:    uint8(w.LBSet.V),
+		Route:    w.Route.V,
+		Redirect: w.Redirect.V,
+		Flags:    w.Status.V.On,
+	}
+}
+
+// Member makes a balancer's member of the worker; data is the owner's.
+func (w *Worker) Member(lw *live.Worker, data any) *balancer.Member {
+	return &balancer.Member{Worker: lw, Retry: w.Retry.Or(DefaultRetry), Data: data}
+}
+
+// Core gives the settings package balancer elects by. method is the one that
+// b.Method names; methods finds others for operators to switch to.
+func (b *Balancer) Core(method balancer.Method, methods func(string) balancer.Method) balancer.Config {
+	return balancer.Config{
+		Method:          method,
+		Methods:         methods,
+		StickyCookie:    b.Sticky.V.Cookie,
+		StickyPath:      b.Sticky.V.Path,
+		Separator:       b.Separator.Or('.'),
+		Semicolon:       b.Semicolon.V,
+		NoFailover:      b.NoFailover.V,
+		Timeout:         b.Timeout.V,
+		MaxAttempts:     b.MaxAttempts.Or(-1),
+		FailOnStatus:    b.FailOnStatus,
+		FailOnTimeout:   b.FailOnTimeout.V,
+		NoForceRecovery: !b.ForceRecovery.Or(true),
+	}
+}
