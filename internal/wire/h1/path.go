@@ -31,7 +31,7 @@ func NormalizePath(path string, merge bool) (string, *Problem) {
 	if isNormal(path) {
 		return path, nil
 	}
-	return normalize(path, merge, true)
+	return normalize(path, merge)
 }
 
 // isNormal is a quick look that may say no for a path that is normal.
@@ -49,16 +49,27 @@ func isNormal(path string) bool {
 	return true
 }
 
-func normalize(path string, merge, decode bool) (string, *Problem) {
+func normalize(path string, merge bool) (string, *Problem) {
+	out, ok := cleanPath(path, merge, true)
+	if !ok {
+		return path, problemPath
+	}
+	return out, nil
+}
+
+// cleanPath does the work. ok is false for a broken escape (looked for only
+// when decoding) and for a path above the root, which out then ends at.
+func cleanPath(path string, merge, decode bool) (cleaned string, ok bool) {
 	var room [256]byte
 	out := append(room[:0], '/')
 	seg := 1 // where the current segment begins in out
+	ok = true
 	for i := 1; ; i++ {
 		if i < len(path) && path[i] != '/' {
 			c := path[i]
 			if decode && c == '%' {
 				if i+2 >= len(path) || class[path[i+1]]&class[path[i+2]]&cHex == 0 {
-					return path, problemPath
+					return path, false
 				}
 				if d := unhex(path[i+1])<<4 | unhex(path[i+2]); class[d]&cUnreserved != 0 {
 					c = d
@@ -74,9 +85,10 @@ func normalize(path string, merge, decode bool) (string, *Problem) {
 			out = out[:seg]
 		case "..":
 			if seg == 1 {
-				return path, problemPath
+				ok = false
+			} else {
+				seg = bytes.LastIndexByte(out[:seg-1], '/') + 1
 			}
-			seg = bytes.LastIndexByte(out[:seg-1], '/') + 1
 			out = out[:seg]
 		case "":
 			if !end && !merge {
@@ -89,7 +101,7 @@ func normalize(path string, merge, decode bool) (string, *Problem) {
 		}
 		seg = len(out)
 		if end {
-			return string(out), nil
+			return string(out), ok
 		}
 	}
 }
@@ -131,11 +143,12 @@ func Unescape(path string, slashes Slashes, merge bool) (string, *Problem) {
 		return path, problem
 	}
 	if slashes == SlashesDecoded && out[0] == '/' {
-		if s := string(out); isNormal(s) {
-			return s, nil
-		} else {
-			return normalize(s, merge, false)
+		// As httpd, which here lets a path end at the root it would climb over.
+		s := string(out)
+		if !isNormal(s) {
+			s, _ = cleanPath(s, merge, false)
 		}
+		return s, nil
 	}
 	return string(out), nil
 }
