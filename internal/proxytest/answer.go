@@ -134,27 +134,29 @@ func bodiless(status string) bool {
 
 func (p *player) add(name, value string) { fmt.Fprintf(&p.head, "%s: %s\r\n", name, value) }
 
-func (p *player) flush() error {
-	if !p.pending {
+func (p *player) flush() error { return p.send(nil) }
+
+// send writes the pending head, if any, and the body bytes in one go, as most
+// servers do; the bytes stay out of the answer to a HEAD.
+func (p *player) send(body []byte) error {
+	var out []byte
+	if p.pending {
+		out = append([]byte(p.head.String()), "\r\n"...)
+		p.head.Reset()
+		p.pending = false
+	}
+	if p.seen == nil || p.seen.word(0) != "HEAD" {
+		out = append(out, body...)
+	}
+	if len(out) == 0 {
 		return nil
 	}
-	text := p.head.String() + "\r\n"
-	p.head.Reset()
-	p.pending = false
-	return p.write([]byte(text))
+	return p.write(out)
 }
 
 func (p *player) write(data []byte) error {
 	_, err := p.conn.Write(data)
 	return err
-}
-
-// writeBody sends body bytes unless the request was a HEAD.
-func (p *player) writeBody(data []byte) error {
-	if p.seen != nil && p.seen.word(0) == "HEAD" {
-		return nil
-	}
-	return p.write(data)
 }
 
 func (p *player) act(a action) error {
@@ -176,10 +178,7 @@ func (p *player) act(a action) error {
 		if p.pending && !p.framed {
 			p.add("Content-Length", strconv.Itoa(len(a.data)))
 		}
-		if err := p.flush(); err != nil {
-			return err
-		}
-		return p.writeBody(a.data)
+		return p.send(a.data)
 	case "chunked":
 		for _, part := range a.parts {
 			if err := p.chunk(part); err != nil {
@@ -192,10 +191,7 @@ func (p *player) act(a action) error {
 	case "end":
 		return p.chunk(nil)
 	case "until-close":
-		if err := p.flush(); err != nil {
-			return err
-		}
-		if err := p.writeBody(a.data); err != nil {
+		if err := p.send(a.data); err != nil {
 			return err
 		}
 		return errClose
@@ -257,10 +253,7 @@ func (p *player) chunk(data []byte) error {
 	if p.pending && !p.framed {
 		p.add("Transfer-Encoding", "chunked")
 	}
-	if err := p.flush(); err != nil {
-		return err
-	}
-	return p.writeBody(fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data))
+	return p.send(fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data))
 }
 
 // echo is the default answer: 200 and a body that names the backend and
@@ -272,10 +265,7 @@ func (p *player) echo() error {
 		body.Write(p.seen.Head)
 		body.Write(p.seen.Body)
 	}
-	var head strings.Builder
-	fmt.Fprintf(&head, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Backend: %s\r\nContent-Length: %d\r\n\r\n", p.b.name, body.Len())
-	if err := p.write([]byte(head.String())); err != nil {
-		return err
-	}
-	return p.writeBody([]byte(body.String()))
+	p.pending = true
+	fmt.Fprintf(&p.head, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Backend: %s\r\nContent-Length: %d\r\n", p.b.name, body.Len())
+	return p.send([]byte(body.String()))
 }

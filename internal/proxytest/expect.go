@@ -21,7 +21,7 @@ func (r *run) check(e expectation, st *Step) string {
 	case e.who == "access":
 		return r.log("access").next(e.text)
 	case e.who == "error":
-		return r.log("error").find(e.text)
+		return r.findError(e.text)
 	case strings.HasPrefix(e.who, "log:"):
 		return r.log(strings.TrimPrefix(e.who, "log:")).next(e.text)
 	}
@@ -384,11 +384,13 @@ func (t *tail) next(want string) string {
 	}
 }
 
-// find wants a line of this step to contain the text; `~ regexp` to match,
-// `!text` not to be there.
-func (t *tail) find(want string) string {
+// findError wants a line of this step, in the error log or on the server's
+// standard error, to contain the text; `~ regexp` to match, `!text` not to be
+// there.
+func (r *run) findError(want string) string {
+	text := func() string { return r.log("error").unread() + r.proc.output.String()[r.said:] }
 	if absent, ok := strings.CutPrefix(want, "!"); ok {
-		if strings.Contains(t.unread(), absent) {
+		if strings.Contains(text(), absent) {
 			return fmt.Sprintf("%q is in the error log", absent)
 		}
 		return ""
@@ -402,7 +404,7 @@ func (t *tail) find(want string) string {
 		return err.Error()
 	}
 	for deadline := time.Now().Add(4 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if re.MatchString(t.unread()) {
+		if re.MatchString(text()) {
 			return ""
 		}
 		if time.Now().After(deadline) {

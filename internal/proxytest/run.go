@@ -38,6 +38,7 @@ type run struct {
 	resp   *Response
 	marks  map[string]view
 	picked string
+	said   int // bytes of the server's standard output and error before the step
 }
 
 // Run plays the script against the program and reports every disagreement.
@@ -222,6 +223,7 @@ func (r *run) once(st *Step) []string {
 		r.marks[name] = b.mark()
 	}
 	r.log("error").mark()
+	r.said = len(r.proc.output.String())
 	r.queue(st)
 	fresh := (*client)(nil)
 	err := r.act(st, &fresh)
@@ -299,32 +301,55 @@ func (r *run) act(st *Step, fresh **client) error {
 	case "sleep":
 		time.Sleep(st.Wait)
 	case "check":
-	case "graceful", "restart":
-		if len(st.Args) == 1 {
-			data, ok := r.s.member(st.Args[0])
-			if !ok {
-				return fmt.Errorf("no file %s", st.Args[0])
-			}
-			if err := r.write("httpd.conf", []byte(expand(string(data), r.vars))); err != nil {
-				return err
-			}
-		}
-		sig := syscall.SIGUSR1
-		if st.Verb == "restart" {
-			sig = syscall.SIGHUP
-		}
-		return r.proc.reload(sig)
-	case "stop", "gracefulstop":
-		sig := syscall.SIGTERM
-		if st.Verb == "gracefulstop" {
-			sig = syscall.SIGWINCH
-		}
-		r.proc.cmd.Process.Signal(sig)
-		return r.proc.wait(stepTimeout)
+	case "graceful", "restart", "stop", "gracefulstop", "signal", "exits":
+		return r.operate(st)
 	default:
 		return fmt.Errorf("%s may only be the first step", st.Verb)
 	}
 	return nil
+}
+
+// signals by the words of the steps that send them.
+var signals = map[string]syscall.Signal{
+	"graceful": syscall.SIGUSR1, "USR1": syscall.SIGUSR1,
+	"restart": syscall.SIGHUP, "HUP": syscall.SIGHUP,
+	"stop": syscall.SIGTERM, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT,
+	"gracefulstop": syscall.SIGWINCH, "WINCH": syscall.SIGWINCH,
+}
+
+// operate does the operator's steps: a signal, before it maybe another
+// httpd.conf, behind it the wait for what the step's name promises.
+func (r *run) operate(st *Step) error {
+	name, args := st.Verb, st.Args
+	if name == "signal" {
+		if len(args) == 0 {
+			return errors.New("signal wants a name")
+		}
+		name, args = args[0], args[1:]
+	}
+	if len(args) == 1 {
+		data, ok := r.s.member(args[0])
+		if !ok {
+			return fmt.Errorf("no file %s", args[0])
+		}
+		if err := r.write("httpd.conf", []byte(expand(string(data), r.vars))); err != nil {
+			return err
+		}
+	}
+	sig, known := signals[name]
+	switch st.Verb {
+	case "graceful", "restart":
+		return r.proc.reload(sig)
+	case "exits":
+		return r.proc.wait(stepTimeout)
+	}
+	if !known {
+		return fmt.Errorf("unknown signal %q", name)
+	}
+	if err := r.proc.cmd.Process.Signal(sig); err != nil || st.Verb == "signal" {
+		return err
+	}
+	return r.proc.wait(stepTimeout)
 }
 
 // conn returns the step's named connection, opened at first use, or a fresh one.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,13 +98,21 @@ func (p Program) start(root, port string) (*process, error) {
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = ownGroup()
 	s.cmd.WaitDelay = time.Second
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
+	// The kernel ends the server when the thread that started it ends (see
+	// ownGroup), so that thread waits for it and does nothing else.
+	begun := make(chan error)
 	go func() {
-		s.cmd.Wait()
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		begun <- err
+		if err == nil {
+			s.cmd.Wait()
+		}
 		close(s.exited)
 	}()
+	if err := <-begun; err != nil {
+		return nil, err
+	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
