@@ -145,6 +145,16 @@ func NewID() string {
 	return base64.RawStdEncoding.EncodeToString(b[:])
 }
 
+// seed makes the IDs of connections differ from process to process.
+var seed = rand.Uint64()
+
+// ConnectionID is the log ID of a connection with this number (%{c}L).
+func ConnectionID(n uint64) string {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], seed^n*0x9e3779b97f4a7c15)
+	return base64.RawStdEncoding.EncodeToString(b[:])
+}
+
 // entry is one message on its way into lines.
 type entry struct {
 	l       *Logger

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/errorlog"
@@ -131,6 +132,21 @@ type Exchange struct {
 	// sent body only.
 	BytesIn, BytesOut, BodyOut int64
 
+	// HeadAt is when the response head was made; the zero time where nobody
+	// asked for it (LogIOTrackTTFB).
+	HeadAt time.Time
+
+	// Satisfied is the Place whose Satisfy Any the client's address has met:
+	// nothing else need be asked there. NeedUser is the Place where Require
+	// can't decide without an authenticated user: the rooms of phase Auth
+	// have work there, and only there.
+	Satisfied, NeedUser *Place
+
+	// LogID names the exchange in the error log (%L); "" until something was
+	// logged about it.
+	LogID  string
+	logged bool // the once-per-request lines are written
+
 	// Proxy is the proxy room's own record of this exchange (alias taken,
 	// worker, attempts); nil where nothing was proxied.
 	Proxy any
@@ -152,6 +168,19 @@ type Client struct {
 	ID    uint64 // unique within the process
 	// Served counts the exchanges before this one on the connection.
 	Served int
+
+	// Name remembers what a reverse lookup of Addr found; see package hosts.
+	Name atomic.Pointer[Hostname]
+
+	logged atomic.Bool // the once-per-connection lines are written
+}
+
+// Hostname is the result of looking an address up in the DNS.
+type Hostname struct {
+	Addr     netip.Addr
+	Name     string // "" when there is none
+	Verified bool   // the name leads back to the address
+	Double   bool   // that was asked for
 }
 
 // Downstream takes one response to the client. front/h1, h2, h3 and the
@@ -249,23 +278,14 @@ type Place struct {
 	Server *Server
 	Hooks  [NumPhases][]Hook
 	Core   DirSettings
+	// Log is the server's error log with the thresholds that LogLevel sets
+	// here; nil: the server's own.
+	Log *errorlog.Logger
 }
 
 // Find returns the value of a variable in Env, Notes order does not matter:
 // see Vars.
 func (x *Exchange) Getenv(name string) string { v, _ := x.Env.Get(name); return v }
-
-// Logf writes to the error log of the exchange's server under the name of a
-// module, with the client's address; nothing is formatted below the level.
-func (x *Exchange) Logf(l errorlog.Level, module, format string, args ...any) {
-	if x.Server == nil || !x.Server.Log.Enabled(module, l) {
-		return
-	}
-	x.Server.Log.Logf(l, module, errorlog.Facts{
-		Client:  x.Client.Addr,
-		Referer: x.Request.Header.Get("Referer"),
-	}, format, args...)
-}
 
 // Begin sends the response head in Out: the Respond hooks run on it first,
 // then Always goes in front of Out.Header (httpd overlays err_headers_out on

@@ -69,6 +69,17 @@ func (x *Exchange) SelfHost() (string, uint16) {
 	return name, port
 }
 
+// HostName is the name this server goes by for the exchange, without port and
+// without the brackets of an IPv6 literal: httpd's ap_get_server_name (%V).
+func (x *Exchange) HostName() string {
+	if x.Server.Core.UseCanonicalName == NameFromClient {
+		if asked, _ := splitAuthority(x.Request.Authority); asked != "" {
+			return strings.TrimSuffix(strings.TrimPrefix(asked, "["), "]")
+		}
+	}
+	return x.Server.Name
+}
+
 // splitAuthority cuts host[:port] and brings the host into the form httpd
 // compares and shows: lower case, without a final dot.
 func splitAuthority(a string) (host string, port uint16) {

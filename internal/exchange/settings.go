@@ -75,6 +75,7 @@ type DirSettings struct {
 	SymlinksIfOwner  bool
 	Indexes          bool
 	ErrorDocuments   map[int]ErrorDocument // nil: none
+	HostnameLookups  Lookups
 }
 
 // ErrorDocument is one ErrorDocument line. Kind is 't' text, 'p' local path,
@@ -83,3 +84,13 @@ type ErrorDocument struct {
 	Kind  byte
 	Value string
 }
+
+// Lookups is HostnameLookups: whether clients' names are looked up for the
+// log, and whether a name must lead back to the address.
+type Lookups uint8
+
+const (
+	LookupsOff Lookups = iota
+	LookupsOn
+	LookupsDouble
+)
