@@ -43,6 +43,10 @@ const (
 	// Read: the head is parsed; Server-level configuration only (httpd's
 	// post_read_request). All hooks run until one does not decline/OK.
 	Read Phase = iota
+	// Encoded: Path is normalised and still encoded; an OK has mapped the
+	// URL, which is then not decoded (pre_translate_name: ProxyPass with
+	// mapping=encoded or servlet).
+	Encoded
 	// Translate: Path is decoded; the first OK ends the phase and has filled
 	// Exchange.Mapped (translate_name).
 	Translate
@@ -121,6 +125,10 @@ type Exchange struct {
 	// (ErrorDocument, DirectoryIndex): its URL, status and environment. nil
 	// for the first.
 	Prev *Prev
+
+	// KeepStatus is the error's status while its ErrorDocument is served; it
+	// covers the page's own. 0: none.
+	KeepStatus int
 
 	// KeepAlive false asks the front to end the client connection after this
 	// exchange. Begun is set once the response head has left.
@@ -248,6 +256,7 @@ type Prev struct {
 	Path, Query string
 	Target      string
 	Status      int
+	Failing     int // the status whose ErrorDocument is being fetched; 0: none
 	Env         Vars
 	Prev        *Prev
 }
@@ -255,9 +264,10 @@ type Prev struct {
 // Server is one virtual host (or the main server) of a snapshot: what is
 // known of it before any section matches.
 type Server struct {
-	Name      string // ServerName's host; never empty
-	Scheme    string // of ServerName, "" when not given
-	Port      uint16 // of ServerName, 0 when not given
+	Name      string   // ServerName's host; never empty
+	Scheme    string   // of ServerName, "" when not given
+	Port      uint16   // of ServerName, 0 when not given
+	Aliases   []string // ServerAlias, as written
 	Admin     string
 	DefinedAt string // "file:line" for -S and logs
 	Core      *ServerSettings
@@ -291,6 +301,9 @@ func (x *Exchange) Getenv(name string) string { v, _ := x.Env.Get(name); return 
 // then Always goes in front of Out.Header (httpd overlays err_headers_out on
 // headers_out). Called once; the body follows with Write or CopyBody.
 func (x *Exchange) Begin() error {
+	if x.KeepStatus != 0 {
+		x.Out.Status, x.Out.Reason = x.KeepStatus, message.ReasonOf(x.KeepStatus)
+	}
 	for _, h := range x.Place.Hooks[Respond] {
 		h(x)
 	}

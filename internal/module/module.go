@@ -5,6 +5,7 @@
 package module
 
 import (
+	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
@@ -116,6 +117,8 @@ type Env struct {
 	// Test is set for -t: nothing is opened, no live state is touched.
 	Test bool
 	Live *live.Registry
+	// Pools are the connections to backends; they outlive a snapshot.
+	Pools *pool.Registry
 	// Now is the clock; time.Now outside of tests.
 	Now func() time.Time
 }

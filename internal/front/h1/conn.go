@@ -137,6 +137,16 @@ func (f *Front) Drain() {
 	})
 }
 
+// Close closes every connection, whatever it is doing.
+func (f *Front) Close() {
+	f.Watch.Each(func(d watch.Deadliner) {
+		if c, ok := d.(*conn); ok && c.front == f {
+			c.dismiss()
+			c.nc.Close()
+		}
+	})
+}
+
 func addrPort(a net.Addr) netip.AddrPort {
 	if t, ok := a.(*net.TCPAddr); ok {
 		ap := t.AddrPort()

@@ -1,0 +1,129 @@
+// Package server keeps the house running: it holds the snapshot that serves,
+// opens and keeps listeners (listen.go), lets connections in (visit.go),
+// replaces the configuration without dropping anything, and drains. It owns
+// every long-lived goroutine: they start in Start or Reload and have ended when
+// Stop returns.
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport/internal/backend/pool"
+	"sallyport/internal/front/h1"
+	"sallyport/internal/live"
+	"sallyport/internal/module"
+	"sallyport/internal/snapshot"
+	"sallyport/internal/watch"
+)
+
+// Server is one running Sallyport. Make it with New.
+type Server struct {
+	Watch *watch.Watcher
+	Pools *pool.Registry
+	Live  *live.Registry
+
+	front    *h1.Front
+	current  atomic.Pointer[snapshot.Snapshot]
+	draining atomic.Bool
+	visits   [16]visitShard
+
+	mu        sync.Mutex // for Start, Reload and Stop
+	listeners map[string]*listener
+	retiring  sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context
+}
+
+// New makes a server that listens nowhere yet.
+func New() (*Server, error) {
+	w, err := watch.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), listeners: map[string]*listener{}}
+	s.front = &h1.Front{House: s, Watch: w}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Env is what rooms may use of the process.
+func (s *Server) Env() module.Env {
+	return module.Env{Live: s.Live, Pools: s.Pools, Now: time.Now}
+}
+
+// Use puts a snapshot to work and listens where listens says: the first time
+// as at start, later as a reload. Either all of it happens or nothing: on an
+// error the old snapshot serves on. Exchanges under way finish with the
+// snapshot they began with; what it owns is closed after the last of them.
+func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return errors.New("use configuration: shutting down")
+	}
+	fresh, err := s.openListeners(listens)
+	if err != nil {
+		return err
+	}
+	if err := snap.Open(); err != nil {
+		for _, l := range fresh {
+			l.close()
+		}
+		return err
+	}
+	old := s.current.Swap(snap)
+	s.useListeners(listens, fresh)
+	if old != nil {
+		s.retiring.Add(1)
+		go s.retire(old)
+	}
+	return nil
+}
+
+// retire closes a replaced snapshot once no visit uses it.
+func (s *Server) retire(old *snapshot.Snapshot) {
+	defer s.retiring.Done()
+	for pause := 10 * time.Millisecond; s.inUse(old); pause = min(2*pause, time.Second) {
+		select {
+		case <-s.ctx.Done():
+			return // the process ends: its descriptors go with it
+		case <-time.After(pause):
+		}
+	}
+	old.Close()
+}
+
+// Stop ends the server: no new connections, idle ones closed, exchanges under
+// way get up to grace to finish (0: none), then everything is closed.
+func (s *Server) Stop(grace time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Swap(true) {
+		return
+	}
+	s.useListeners(nil, nil)
+	end := time.Now().Add(grace)
+	for {
+		// Again and again: a connection may have begun to wait just after.
+		s.front.Drain()
+		if s.countVisits() == 0 || !time.Now().Before(end) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.front.Close()
+	s.stop()
+	s.retiring.Wait()
+	s.Pools.Close()
+	for n := 0; s.countVisits() > 0 && n < 500; n++ {
+		time.Sleep(2 * time.Millisecond)
+	}
+	if snap := s.current.Load(); snap != nil && s.countVisits() == 0 {
+		snap.Close()
+	}
+	s.Watch.Close()
+}

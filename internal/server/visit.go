@@ -1,0 +1,112 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"sallyport/internal/exchange"
+	"sallyport/internal/snapshot"
+)
+
+// visit is one client connection: which snapshot it uses just now, if any.
+// The mark stands in the visit and not in a counter of the snapshot, so that
+// many cores do not write to one place; a reload looks at all visits instead.
+type visit struct {
+	srv        *Server
+	client     *exchange.Client
+	using      atomic.Pointer[snapshot.Snapshot]
+	addr       snapshot.Address // of the snapshot last used; the connection's goroutine
+	shard      int
+	prev, next *visit // under the shard's lock
+}
+
+type visitShard struct {
+	sync.Mutex
+	first *visit
+	count int
+}
+
+// Admit implements exchange.House.
+func (s *Server) Admit(c *exchange.Client) exchange.Visit {
+	v := &visit{srv: s, client: c, shard: int(c.ID % uint64(len(s.visits)))}
+	sh := &s.visits[v.shard]
+	sh.Lock()
+	v.next = sh.first
+	if v.next != nil {
+		v.next.prev = v
+	}
+	sh.first = v
+	sh.count++
+	sh.Unlock()
+	return v
+}
+
+// Enter implements exchange.Visit.
+func (v *visit) Enter() *exchange.ServerSettings {
+	for {
+		snap := v.srv.current.Load()
+		v.using.Store(snap)
+		// A reload between the two lines might have missed the mark.
+		if v.srv.current.Load() == snap {
+			if v.addr.Snapshot() != snap {
+				v.addr = snap.At(v.client.Local)
+			}
+			return v.addr.Default().Core
+		}
+	}
+}
+
+// Serve implements exchange.Visit.
+func (v *visit) Serve(x *exchange.Exchange) { v.addr.Serve(x) }
+
+// Refuse implements exchange.Visit.
+func (v *visit) Refuse(x *exchange.Exchange, status int, why string) { v.addr.Refuse(x, status, why) }
+
+// Leave implements exchange.Visit.
+func (v *visit) Leave() bool {
+	v.using.Store(nil)
+	return !v.srv.draining.Load()
+}
+
+// Bye implements exchange.Visit.
+func (v *visit) Bye() {
+	v.using.Store(nil)
+	sh := &v.srv.visits[v.shard]
+	sh.Lock()
+	if v.prev != nil {
+		v.prev.next = v.next
+	} else {
+		sh.first = v.next
+	}
+	if v.next != nil {
+		v.next.prev = v.prev
+	}
+	sh.count--
+	sh.Unlock()
+}
+
+// inUse reports whether any exchange is under way with snap.
+func (s *Server) inUse(snap *snapshot.Snapshot) bool {
+	for i := range s.visits {
+		sh := &s.visits[i]
+		sh.Lock()
+		for v := sh.first; v != nil; v = v.next {
+			if v.using.Load() == snap {
+				sh.Unlock()
+				return true
+			}
+		}
+		sh.Unlock()
+	}
+	return false
+}
+
+func (s *Server) countVisits() int {
+	n := 0
+	for i := range s.visits {
+		s.visits[i].Lock()
+		n += s.visits[i].count
+		s.visits[i].Unlock()
+	}
+	return n
+}
