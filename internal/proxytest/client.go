@@ -48,8 +48,8 @@ func (r *Response) String() string {
 	return text
 }
 
-func dial(port string) (*client, error) {
-	c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, 5*time.Second)
+func dial(addr string) (*client, error) {
+	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}

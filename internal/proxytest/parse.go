@@ -18,6 +18,7 @@ type Step struct {
 	Only       string // Httpd, Sallyport or "" for both
 	Eventually bool   // repeat until it holds
 	Conn       string // "" for a fresh connection closed after the step
+	Addr       string // "" for 127.0.0.1:$PORT
 	Verb       string // "request" or a word of the verbs table
 	Args       []string
 	Data       []byte
@@ -162,6 +163,9 @@ func (st *Step) parse(text string, s *Script) error {
 	}
 	if m := reConn.FindStringSubmatch(text); m != nil {
 		st.Conn, text = m[1], m[2]
+	}
+	if rest, ok := strings.CutPrefix(text, "on "); ok {
+		st.Addr, text, _ = strings.Cut(rest, " ")
 	}
 	text, short, found := cutShort(text)
 	if found {

@@ -352,12 +352,19 @@ func (r *run) operate(st *Step) error {
 	return r.proc.wait(stepTimeout)
 }
 
+func (r *run) addr(st *Step) string {
+	if st.Addr != "" {
+		return st.Addr
+	}
+	return "127.0.0.1:" + r.port
+}
+
 // conn returns the step's named connection, opened at first use, or a fresh one.
 func (r *run) conn(st *Step, fresh **client) (*client, error) {
 	if c := r.conns[st.Conn]; st.Conn != "" && c != nil {
 		return c, nil
 	}
-	c, err := dial(r.port)
+	c, err := dial(r.addr(st))
 	if err != nil {
 		return nil, err
 	}
@@ -430,7 +437,7 @@ func (r *run) pick(st *Step) error {
 		for name, b := range r.backends {
 			before[name] = b.mark()
 		}
-		c, err := dial(r.port)
+		c, err := dial(r.addr(st))
 		if err != nil {
 			return err
 		}
