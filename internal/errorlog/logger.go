@@ -200,6 +200,9 @@ func (e *entry) append(b []byte, f *Format) []byte {
 		switch {
 		case it.kind == 'M':
 			b = logfile.AppendMessage(b, string(e.message))
+			// Unlike httpd: the message stays, even if something in its field
+			// has nothing to say, because losing it helps nobody.
+			field = len(b)
 			continue
 		case skipping:
 			continue
@@ -309,8 +312,11 @@ func appendCaller(b []byte) []byte {
 		if f.PC == 0 {
 			return b
 		}
-		if !strings.Contains(f.Function, "/internal/errorlog.") && !strings.HasSuffix(f.Function, "/internal/exchange.(*Exchange).Logf") &&
-			!strings.HasSuffix(f.Function, "/internal/exchange.(*Exchange).LogErr") {
+		_, name, _ := strings.Cut(f.Function, "/internal/")
+		switch {
+		case strings.HasPrefix(name, "errorlog.(*"), name == "errorlog.appendCaller",
+			name == "exchange.(*Exchange).Logf", name == "exchange.(*Exchange).LogErr":
+		default:
 			b = append(b, filepath.Base(f.File)...)
 			b = append(b, '(')
 			b = strconv.AppendInt(b, int64(f.Line), 10)
