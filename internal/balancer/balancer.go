@@ -170,8 +170,8 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
 	}
 	p.fill(b, m, s)
+	m.Worker.Enter() // before the next election looks who is busy
 	b.live.Unlock()
-	m.Worker.Enter()
 	return Refusal{}
 }
 
@@ -181,12 +181,7 @@ func (b *Balancer) choose(now time.Time, p *Pick) *Member {
 		return nil
 	}
 	if p.tries > 0 && b.anyTried(p) {
-		// Unlike httpd: a member that failed this very request is not asked
-		// again while there is another (retry=0, a full pool).
-		b.build(p)
-		if len(b.cand.members) == 0 {
-			b.build(nil)
-		}
+		b.lookFurther(now, p)
 	}
 	b.tell(b.set.Method)
 	b.dirty = true

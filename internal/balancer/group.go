@@ -70,12 +70,12 @@ func (g *group) look(now time.Time, p *Pick) bool {
 	if g.walked && !now.After(g.walkDue) && len(g.cand.members) > 0 {
 		return true
 	}
-	due, found := g.walk(now, p)
+	due, found := g.walk(now, p, nil)
 	if !found {
 		if m, at := g.lone(); m != nil && !now.Before(at) {
 			m.Worker.Forgive()
 			p.event(Retried, m)
-			due, _ = g.walk(now, p)
+			due, _ = g.walk(now, p, nil)
 		}
 	}
 	if !g.fresh() {
@@ -119,9 +119,23 @@ func (g *group) retry(now time.Time, m *Member, due *time.Time, p *Pick) bool {
 	return false
 }
 
+// lookFurther is look for a request that has failed on some of the candidates:
+// they are left out if there is anyone else.
+//
+// Unlike httpd: there a member that failed this very request may be asked
+// again while others wait (retry=0, a full pool).
+func (g *group) lookFurther(now time.Time, p *Pick) {
+	g.walk(now, p, p)
+	g.build(p)
+	if len(g.cand.members) == 0 {
+		g.build(nil)
+	}
+}
+
 // walk goes through the sets, lowest first, and forgives what is due, until a
-// set has someone to offer: found. due is when it might do more.
-func (g *group) walk(now time.Time, p *Pick) (due time.Time, found bool) {
+// set has someone to offer: found. due is when it might do more. Members that but
+// has tried do not count.
+func (g *group) walk(now time.Time, p, but *Pick) (due time.Time, found bool) {
 	due = never
 	for set, more := g.nextSet(-1); more && !found; set, more = g.nextSet(set) {
 		unusable, spares := 0, 0
@@ -132,7 +146,7 @@ func (g *group) walk(now time.Time, p *Pick) (due time.Time, found bool) {
 			if f := m.Worker.Flags(); f&live.Draining == 0 && !f.Usable() {
 				g.retry(now, m, &due, p)
 			}
-			switch classify(m.Worker.Flags()) {
+			switch m.role(but) {
 			case plain, standby:
 				found = true
 			case spare:
@@ -168,7 +182,13 @@ const (
 	missing             // a place a spare may take
 )
 
-func classify(f live.Flags) role {
+// role is what m is to an election; members that but has tried (nil: none)
+// are as good as down.
+func (m *Member) role(but *Pick) role {
+	f := m.Worker.Flags()
+	if but != nil && but.hasTried(m) {
+		f |= live.InError
+	}
 	switch {
 	case f&live.Draining != 0:
 		if f&(live.Spare|live.Standby) == 0 {
@@ -190,9 +210,9 @@ func classify(f live.Flags) role {
 	return absent
 }
 
-// build lists the candidates from the flags as they are, leaving out members
-// that p has tried already (p may be nil).
-func (g *group) build(p *Pick) {
+// build lists the candidates from the flags as they are, without members that
+// but has tried (nil: none).
+func (g *group) build(but *Pick) {
 	if g.live.Held(g) {
 		g.Settle()
 	} else {
@@ -202,7 +222,7 @@ func (g *group) build(p *Pick) {
 	c := &g.cand
 	c.members = c.members[:0]
 	for set, more := g.nextSet(-1); more && len(c.members) == 0; set, more = g.nextSet(set) {
-		g.offer(set, p)
+		g.offer(set, but)
 	}
 
 	for _, m := range g.members {
@@ -224,12 +244,12 @@ func (g *group) build(p *Pick) {
 		}
 	}
 	g.routes.refresh(g.members)
-	g.version, g.stale, g.walked = g.live.Version(), p != nil, false
-	g.news = g.news || p == nil
+	g.version, g.stale, g.walked = g.live.Version(), but != nil, false
+	g.news = g.news || but == nil
 }
 
 // offer lists the candidates of one set.
-func (g *group) offer(set int, p *Pick) {
+func (g *group) offer(set int, but *Pick) {
 	c := &g.cand
 	g.spares, g.standbys = g.spares[:0], g.standbys[:0]
 	unusable := 0
@@ -237,14 +257,7 @@ func (g *group) offer(set int, p *Pick) {
 		if int(m.Worker.Settings().LBSet) != set {
 			continue
 		}
-		r := classify(m.Worker.Flags())
-		if p != nil && p.hasTried(m) {
-			if r == plain {
-				unusable++
-			}
-			continue
-		}
-		switch r {
+		switch m.role(but) {
 		case plain:
 			c.members = append(c.members, m)
 		case spare:

@@ -1,0 +1,468 @@
+package balancer_test
+
+import (
+	"bytes"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/internal/balancer"
+	"sallyport/internal/diag"
+	"sallyport/internal/fault"
+	"sallyport/internal/live"
+	"sallyport/internal/modules/lbmethod_bybusyness"
+	"sallyport/internal/modules/lbmethod_byrequests"
+	"sallyport/internal/modules/lbmethod_bytraffic"
+	"sallyport/internal/workerconf"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what happens into the stories as what is expected")
+
+// TestStories runs testdata/*.story. A story is blocks of commands, each block
+// followed by "----" and what the commands print. Lines that begin with "#"
+// are prose.
+//
+//	balancer [k=v …]       begin a balancer (parameters as in httpd)
+//	member NAME [k=v …]    add a member, http://NAME
+//	view NAME [k=v …]      a virtual host that inherits it, with its own settings
+//	reload                 configuration anew: balancer and member lines follow
+//	backend NAME HOW       how it answers from now on: ok, refused, pool, ping,
+//	                       dns, tls, closes, hangs, or a status; sent=N received=N
+//	elect [xN] [cookie=…] [url=…] [at=VIEW] [vars] [log]
+//	                       whole exchanges with failover; prints who served,
+//	                       "(a)" in front for a member that failed, the status
+//	                       when the client gets an error
+//	begin ID [cookie=…] [url=…]   elect and keep the member busy
+//	end ID                 … until here
+//	tick DURATION          time passes
+//	edit NAME k=v …        an operator's change; NAME "balancer" for its own settings
+//	revert NAME            takes all edits back
+//	probe NAME pass|fail   a health check's verdict
+//	lone                   who should be probed, and when
+//	show                   the members' state
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.story")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".story"), func(t *testing.T) { tell(t, file) })
+	}
+}
+
+func tell(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	s := newStage()
+	for _, block := range strings.SplitAfter(string(text), "\n\n") {
+		commands, want, has := strings.Cut(block, "----\n")
+		if !has {
+			out.WriteString(block)
+			continue
+		}
+		s.out.Reset()
+		for _, line := range strings.Split(strings.TrimSpace(commands), "\n") {
+			if line != "" && line[0] != '#' {
+				s.command(line)
+			}
+		}
+		got := s.out.String()
+		if want = strings.TrimSuffix(want, "\n"); want != "" && !strings.HasSuffix(want, "\n") {
+			want += "\n"
+		}
+		if got != want && !*rewrite {
+			t.Errorf("%s:\n%sgot:\n%swant:\n%s", file, commands, got, want)
+		}
+		out.WriteString(commands + "----\n" + got)
+		if strings.HasSuffix(block, "\n\n") {
+			out.WriteString("\n")
+		}
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// stage is what a story plays on.
+type stage struct {
+	out      bytes.Buffer
+	reg      *live.Registry
+	now      time.Time
+	settings workerconf.Balancer
+	cast     []casting
+	views    []casting
+	built    bool
+	b        map[string]*balancer.Balancer // "" and the views
+	backends map[string]*script
+	open     map[string]*balancer.Pick
+}
+
+type casting struct{ name, params string }
+
+type script struct {
+	how            string
+	sent, received int64
+}
+
+func newStage() *stage {
+	return &stage{
+		reg:      live.NewRegistry(),
+		now:      time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		backends: map[string]*script{},
+		open:     map[string]*balancer.Pick{},
+	}
+}
+
+func (s *stage) printf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
+
+// methods are those of the rooms.
+func methods(name string) balancer.Method {
+	for _, room := range []map[string]func() balancer.Method{
+		lbmethod_byrequests.Room.Methods, lbmethod_bytraffic.Room.Methods, lbmethod_bybusyness.Room.Methods,
+	} {
+		if f := room[name]; f != nil {
+			return f()
+		}
+	}
+	return nil
+}
+
+var known = &workerconf.Known{Method: func(n string) bool { return methods(n) != nil }}
+
+func (s *stage) command(line string) {
+	words := strings.Fields(line)
+	name, words := words[0], words[1:]
+	rest := strings.Join(words, " ")
+	switch name {
+	case "balancer":
+		s.reg = live.NewRegistry()
+		s.now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		s.backends = map[string]*script{}
+		s.config(words)
+		return
+	case "reload":
+		s.config(words)
+		return
+	case "member":
+		s.cast = append(s.cast, casting{words[0], strings.Join(words[1:], " ")})
+		s.built = false
+		return
+	case "view":
+		s.views = append(s.views, casting{words[0], strings.Join(words[1:], " ")})
+		s.built = false
+		return
+	}
+	s.build()
+	switch name {
+	case "backend":
+		s.backend(words)
+	case "elect":
+		s.elect(words)
+	case "begin":
+		p := &balancer.Pick{}
+		r := s.b[""].Elect(s.now, request(words[1:]), p)
+		s.open[words[0]] = p
+		if r.Refused() {
+			s.printf("503\n")
+		} else {
+			s.printf("%s\n", short(p.Member))
+		}
+	case "end":
+		p := s.open[words[0]]
+		delete(s.open, words[0])
+		sc := s.backends[short(p.Member)]
+		if sc == nil {
+			sc = &script{}
+		}
+		s.b[""].Done(p, balancer.Outcome{Status: 200, Sent: sc.sent, Received: sc.received}, s.now)
+		s.b[""].Release(p)
+	case "tick":
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			s.printf("%v\n", err)
+		}
+		s.now = s.now.Add(d)
+	case "edit":
+		s.edit(words[0], words[1:])
+	case "revert":
+		e := live.Edit{Balancer: live.BalancerKey{Name: "x"}, Revert: true}
+		if words[0] != "balancer" {
+			e.URL = "http://" + words[0]
+		}
+		s.reg.Apply(e)
+	case "probe":
+		w := s.worker(words[0])
+		w.Balancer().Lock()
+		if words[1] == "pass" {
+			s.printf("%s %v\n", words[0], w.ProbePassed())
+		} else {
+			s.printf("%s %v\n", words[0], w.ProbeFailed())
+		}
+		w.Balancer().Unlock()
+	case "lone":
+		if m, at := s.b[""].Lone(); m != nil {
+			s.printf("%s in %v\n", short(m), at.Sub(s.now))
+		} else {
+			s.printf("nobody\n")
+		}
+	case "probed":
+		for _, m := range s.b[""].Members() {
+			if short(m) == words[0] {
+				s.b[""].Probed(m, words[1] == "pass", s.now)
+			}
+		}
+	case "show":
+		s.show()
+	default:
+		s.printf("unknown command %q\n", name)
+	}
+}
+
+func (s *stage) config(words []string) {
+	s.settings, s.cast, s.views, s.built = workerconf.Balancer{}, nil, nil, false
+	for _, w := range words {
+		k, v, _ := workerconf.Split(w)
+		if _, err := s.settings.Set(known, k, v, diag.Position{}); err != nil {
+			s.printf("%v\n", err)
+		}
+	}
+}
+
+func (s *stage) build() {
+	if s.built {
+		return
+	}
+	s.built = true
+	key := live.BalancerKey{Name: "x"}
+	d := s.reg.Begin()
+	var members []*balancer.Member
+	for _, c := range s.cast {
+		var w workerconf.Worker
+		for _, word := range strings.Fields(c.params) {
+			k, v, _ := workerconf.Split(word)
+			if _, err := w.Set(known, k, v, diag.Position{}); err != nil {
+				s.printf("%s: %v\n", c.name, err)
+			}
+		}
+		members = append(members, w.Member(d.Worker(live.WorkerKey{Balancer: key, URL: "http://" + c.name}, w.Live()), nil))
+	}
+	conf := func(b *workerconf.Balancer) balancer.Config {
+		return b.Core(methods(b.Method.Or(workerconf.DefaultMethod)), methods)
+	}
+	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), conf(&s.settings), members)
+	s.b = map[string]*balancer.Balancer{"": b}
+	for _, v := range s.views {
+		var own workerconf.Balancer
+		for _, word := range strings.Fields(v.params) {
+			k, val, _ := workerconf.Split(word)
+			if _, err := own.Set(known, k, val, diag.Position{}); err != nil {
+				s.printf("%v\n", err)
+			}
+		}
+		s.b[v.name] = b.With(d.Desk(live.BalancerKey{Server: v.name, Name: "x"}), conf(own.Over(&s.settings)))
+	}
+	for _, k := range d.Commit() {
+		s.printf("removed %s\n", k.URL)
+	}
+}
+
+func short(m *balancer.Member) string { return strings.TrimPrefix(m.URL(), "http://") }
+
+func (s *stage) worker(name string) *live.Worker {
+	return s.reg.Worker(live.WorkerKey{Balancer: live.BalancerKey{Name: "x"}, URL: "http://" + name})
+}
+
+func (s *stage) backend(words []string) {
+	sc := s.backends[words[0]]
+	if sc == nil {
+		sc = &script{}
+		s.backends[words[0]] = sc
+	}
+	for _, w := range words[1:] {
+		k, v, pair := strings.Cut(w, "=")
+		n, _ := strconv.ParseInt(v, 10, 64)
+		switch {
+		case !pair:
+			sc.how = w
+		case k == "sent":
+			sc.sent = n
+		case k == "received":
+			sc.received = n
+		}
+	}
+}
+
+func request(words []string) (r balancer.Request) {
+	r.URL = "/"
+	for _, w := range words {
+		switch k, v, _ := strings.Cut(w, "="); k {
+		case "cookie":
+			r.Cookie = strings.ReplaceAll(v, "+", " ")
+		case "url":
+			r.URL = v
+		}
+	}
+	return r
+}
+
+// faults are the ways a backend can fail in a story.
+var faults = map[string]fault.Kind{
+	"refused": fault.ConnectFailed, "pool": fault.PoolTimeout, "ping": fault.PingTimeout,
+	"dns": fault.Unresolved, "tls": fault.TLSFailed, "closes": fault.ClosedEarly, "hangs": fault.ReadTimeout,
+}
+
+func (s *stage) elect(words []string) {
+	n, b := 1, s.b[""]
+	var vars, log bool
+	for _, w := range words {
+		switch {
+		case w == "vars":
+			vars = true
+		case w == "log":
+			log = true
+		case strings.HasPrefix(w, "at="):
+			b = s.b[w[3:]]
+		case w[0] == 'x':
+			n, _ = strconv.Atoi(w[1:])
+		}
+	}
+	r := request(words)
+	var served []string
+	var p balancer.Pick
+	for range n {
+		p.Reset()
+		served = append(served, s.exchange(b, r, &p, log))
+		if vars {
+			for _, v := range p.Vars(nil) {
+				s.printf("%s=%s\n", v.Name, v.Value)
+			}
+		}
+		s.now = s.now.Add(time.Millisecond)
+	}
+	sep := ""
+	if slices.ContainsFunc(served, func(s string) bool { return len(s) > 1 }) {
+		sep = " "
+	}
+	s.printf("%s\n", strings.Join(served, sep))
+}
+
+// exchange runs one request to its end, as the proxy room does.
+func (s *stage) exchange(b *balancer.Balancer, r balancer.Request, p *balancer.Pick, log bool) string {
+	defer b.Release(p)
+	trail := ""
+	for {
+		ref := b.Elect(s.now, r, p)
+		if log {
+			for _, e := range p.Events {
+				s.printf("%s %s\n", [...]string{"retried", "forced"}[e.Kind], short(e.Member))
+			}
+		}
+		if ref.Refused() {
+			if log {
+				id, text := ref.Line(s.now)
+				s.printf("%s: %s\n", id, text)
+			}
+			return trail + "503"
+		}
+		name := short(p.Member)
+		sc := cmp.Or(s.backends[name], &script{})
+		o := balancer.Outcome{Sent: sc.sent, Received: sc.received, Status: 200}
+		if f, bad := faults[sc.how]; bad {
+			o = balancer.Outcome{Fault: f}
+		} else if n, err := strconv.Atoi(sc.how); err == nil {
+			o.Status = n
+		}
+		v := b.Done(p, o, s.now)
+		if log {
+			if _, id, text, ok := v.Line(); ok {
+				s.printf("%s: %s\n", id, text)
+			}
+		}
+		if v.Again {
+			trail += "(" + name + ")"
+			s.now = s.now.Add(time.Microsecond)
+			continue
+		}
+		if o.Fault != fault.None {
+			return trail + "(" + name + ")" + strconv.Itoa(o.Fault.Row().Status)
+		}
+		if o.Status != 200 {
+			return trail + name + "=" + strconv.Itoa(o.Status)
+		}
+		return trail + name
+	}
+}
+
+func (s *stage) edit(name string, words []string) {
+	e := live.Edit{Balancer: live.BalancerKey{Name: "x"}}
+	if name == "balancer" {
+		var b workerconf.Balancer
+		for _, w := range words {
+			k, v, _ := workerconf.Split(w)
+			if _, err := b.Set(known, k, v, diag.Position{}); err != nil {
+				s.printf("%v\n", err)
+			}
+		}
+		e.Settings = live.BalancerEdit{
+			Method:       live.Set[string]{V: b.Method.V, Is: b.Method.Is},
+			MaxAttempts:  live.Set[int]{V: b.MaxAttempts.V, Is: b.MaxAttempts.Is},
+			NoFailover:   live.Set[bool]{V: b.NoFailover.V, Is: b.NoFailover.Is},
+			StickyCookie: live.Set[string]{V: b.Sticky.V.Cookie, Is: b.Sticky.Is},
+			StickyPath:   live.Set[string]{V: b.Sticky.V.Path, Is: b.Sticky.Is},
+		}
+	} else {
+		var w workerconf.Worker
+		for _, word := range words {
+			k, v, _ := workerconf.Split(word)
+			if _, err := w.Set(known, k, v, diag.Position{}); err != nil {
+				s.printf("%v\n", err)
+			}
+		}
+		e.URL = "http://" + name
+		e.Worker = live.WorkerEdit{
+			Factor:   live.Set[int32]{V: int32(w.LoadFactor.V), Is: w.LoadFactor.Is},
+			LBSet:    live.Set[uint8]{V: uint8(w.LBSet.V), Is: w.LBSet.Is},
+			Route:    live.Set[string]{V: w.Route.V, Is: w.Route.Is},
+			Redirect: live.Set[string]{V: w.Redirect.V, Is: w.Redirect.Is},
+			On:       w.Status.V.On, Off: w.Status.V.Off,
+		}
+	}
+	for _, eff := range s.reg.Apply(e) {
+		if !eff.Landed {
+			s.printf("remembered\n")
+		}
+	}
+}
+
+func (s *stage) show() {
+	for _, m := range s.b[""].Members() {
+		w := m.Worker
+		w.Balancer().Lock()
+		w.Balancer().Settle()
+		set := w.Settings()
+		s.printf("%s %s factor=%.2f set=%d elected=%d busy=%d lbstatus=%d", short(m), w.Flags(), float64(set.Factor)/100, set.LBSet, w.Elected(), w.Busy(), w.LBStatus())
+		if set.Route != "" {
+			s.printf(" route=%s", set.Route)
+		}
+		if w.Retries() > 0 {
+			s.printf(" retries=%d", w.Retries())
+		}
+		if !w.ErrorAt().IsZero() {
+			s.printf(" error=%v", w.ErrorAt().Sub(s.now).Round(time.Millisecond))
+		}
+		s.printf("\n")
+		w.Balancer().Unlock()
+	}
+}
