@@ -24,6 +24,7 @@ type ServerSettings struct {
 	UseCanonicalPort  bool   // UseCanonicalPhysicalPort
 	Tokens            string // the Server field, by ServerTokens: "Apache/2.4.x"-shaped, ours
 	Signature         string // ServerSignature: "", "on", "email"
+	DocumentRoot      string // absolute, without final slash ("/" for the root); "": none
 	// RequestRead is mod_reqtimeout's; zero values: no limit.
 	HeadTimeout, BodyTimeout ReadLimit
 }

@@ -87,6 +87,7 @@ func rulesFor(x *exchange.Exchange) func(dir string) links {
 			probe := &exchange.Exchange{
 				Request: message.Request{Method: x.Request.Method, Version: x.Request.Version},
 				Client:  x.Client,
+				Path:    noURL,
 				Server:  x.Server,
 				Mapped:  exchange.Mapping{Kind: exchange.File, Path: dir, What: exchange.Directory},
 			}
@@ -97,6 +98,9 @@ func rulesFor(x *exchange.Exchange) func(dir string) links {
 		return links{follow: core.FollowSymlinks, owner: core.SymlinksIfOwner}
 	}
 }
+
+// noURL is a path that no <Location> is meant for.
+const noURL = "?"
 
 // parent is the directory part of path[:at], with its slash.
 func parent(path string, at int) string {

@@ -102,7 +102,7 @@ func TestMap(t *testing.T) {
 // rules gives every directory below root a rule: the longest prefix decides.
 func rules(x *exchange.Exchange, root string, by map[string]string) {
 	x.Server.Locate = func(p *exchange.Exchange) *exchange.Place {
-		if p.Path != "" || p.Mapped.What != exchange.Directory {
+		if p.Path == "/" || p.Mapped.What != exchange.Directory {
 			panic("not a question about a directory")
 		}
 		best, rule := -1, ""
