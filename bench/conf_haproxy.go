@@ -11,8 +11,9 @@ import (
 
 // haproxyConf is the site in HAProxy's language. It cannot write a log file
 // itself: lines go to standard output, which is the file. Prefixes and hosts
-// are looked up in a map file, as its users do with many of them.
-func haproxyConf(s Site, mapFile string) string {
+// are looked up in a map file, as its users do with many of them. tuned turns
+// splicing of responses on, which halves what a large body costs it.
+func haproxyConf(s Site, mapFile string, tuned bool) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("global")
@@ -33,7 +34,9 @@ func haproxyConf(s Site, mapFile string) string {
 	p("  timeout http-keep-alive 600s")
 	p("  http-reuse always")
 	p("  option forwardfor")
-	p("  option splice-auto")
+	if tuned {
+		p("  option splice-response")
+	}
 	p("frontend main")
 	p("  bind %s backlog 4096", loopback(s.Port))
 	if s.LogFile != "" {
@@ -76,12 +79,16 @@ func haproxyMap(s Site) string {
 	return b.String()
 }
 
-func writeHAProxy(s Site) (Command, error) {
+func writeHAProxy(s Site) (Command, error)      { return startHAProxy(s, true) }
+func writeHAProxyStock(s Site) (Command, error) { return startHAProxy(s, false) }
+
+// startHAProxy writes the configuration and names HAProxy's arguments.
+func startHAProxy(s Site, tuned bool) (Command, error) {
 	file, mapFile := filepath.Join(s.Dir, "haproxy.cfg"), filepath.Join(s.Dir, "places.map")
 	if err := os.WriteFile(mapFile, []byte(haproxyMap(s)), 0o644); err != nil {
 		return Command{}, err
 	}
-	if err := os.WriteFile(file, []byte(haproxyConf(s, mapFile)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(haproxyConf(s, mapFile, tuned)), 0o644); err != nil {
 		return Command{}, err
 	}
 	return Command{Args: []string{"-f", file, "-db"}, Stdout: s.LogFile}, nil

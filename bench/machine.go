@@ -65,7 +65,7 @@ func missingPackages(peerList string) []string {
 		missing = append(missing, "wrk")
 	}
 	for _, k := range kinds() {
-		if k.Package == "" || k.Name != "nginx" && peerList != "" && !strings.Contains(","+peerList, k.Name) {
+		if k.Package == "" || k.Extra || k.Name != "nginx" && peerList != "" && !strings.Contains(","+peerList, k.Name) {
 			continue
 		}
 		if _, err := k.find(""); err != nil && os.Getenv(k.Env) == "" {

@@ -145,7 +145,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(peers) == 0 {
 		return fmt.Errorf("no peer to race")
 	}
-	if limit, err := raiseFileLimit(2*wantFiles); err != nil || limit < wantFiles {
+	if limit, err := raiseFileLimit(2 * wantFiles); err != nil || limit < wantFiles {
 		fmt.Fprintf(os.Stderr, "bench: the limit of open files is %d, idle10000 may need %d\n", limit, wantFiles)
 	}
 	b, err := newBench(wrk, root, time.Duration(o.seconds*float64(time.Second)), o.keep)
@@ -254,6 +254,9 @@ func listAll(w io.Writer) {
 		env := ""
 		if k.Env != "" {
 			env = " (another binary: " + k.Env + ")"
+		}
+		if k.Extra {
+			env += " (only when asked for)"
 		}
 		fmt.Fprintf(w, "  %-13s %s%s\n", k.Name, k.Title, env)
 	}

@@ -42,6 +42,7 @@ type Kind struct {
 	Version []string // arguments that make it print its version
 	Package string   // Debian's name of the package; empty: not from Debian
 	Floor   bool     // passes bytes on and has no duties
+	Extra   bool     // runs only when asked for
 	// Write writes the configuration below Site.Dir and says how to start.
 	Write func(Site) (Command, error)
 }
@@ -52,6 +53,8 @@ func kinds() []Kind {
 		{Name: "sallyport", Title: "Sallyport", Env: "SALLYPORT_BIN", Version: []string{"-v"}, Write: writeSallyport},
 		{Name: "nginx", Title: "nginx", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Write: writeNginx},
 		{Name: "haproxy", Title: "HAProxy", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Write: writeHAProxy},
+		{Name: "nginx-stock", Title: "nginx, buffers as they come", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Extra: true, Write: writeNginxStock},
+		{Name: "haproxy-stock", Title: "HAProxy without splicing", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Extra: true, Write: writeHAProxyStock},
 		{Name: "httpd", Title: "Apache httpd, event", Env: "HTTPD_BIN", Paths: []string{"/usr/sbin/apache2", "apache2", "httpd"}, Version: []string{"-v"}, Package: "apache2", Write: writeHTTPD},
 		{Name: "caddy", Title: "Caddy", Env: "CADDY_BIN", Paths: []string{"/usr/bin/caddy", "caddy"}, Version: []string{"version"}, Package: "caddy", Write: writeCaddy},
 		{Name: "nethttp", Title: "net/http ReverseProxy", Write: writeNetHTTP},
@@ -68,17 +71,20 @@ type Peer struct {
 }
 
 // choosePeers resolves a comma-separated list of NAME or LABEL=NAME:BINARY;
-// an empty list means every kind. A kind whose binary is missing is left out
+// an empty list means every kind but the extra ones. A kind whose binary is missing is left out
 // and the reason returned.
 func choosePeers(list string) (peers []Peer, absent []string, err error) {
 	byName := map[string]Kind{}
-	var names []string
+	var names, usual []string
 	for _, k := range kinds() {
 		byName[k.Name] = k
 		names = append(names, k.Name)
+		if !k.Extra {
+			usual = append(usual, k.Name)
+		}
 	}
 	if list == "" {
-		list = strings.Join(names, ",")
+		list = strings.Join(usual, ",")
 	}
 	seen := map[string]bool{}
 	for entry := range strings.SplitSeq(list, ",") {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -33,17 +32,25 @@ func runRelay(f peerFlags) error {
 
 const (
 	relayBuffer = 64 * kib
-	pipeSize    = 512 * kib
+	pipeSize    = 64 * kib // a larger one holds more pages and is slower
 )
+
+// watchFor is what every socket is watched for, once and for all: edges, so
+// that no call to the kernel follows a change of mind.
+const watchFor = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
 // half is one socket of a pair and the bytes that wait to be written to it.
 type half struct {
 	fd      int
 	other   *half
-	events  uint32 // what epoll watches it for
 	pending []byte // read from the other side, not yet taken by this one
-	pipe    *pipe  // the same, when the other side sends in bulk
+	pipe    *pipe  // the same, while the other side sends in bulk
+	ended   bool   // the kernel said that no more follows what it holds
+	queued  bool   // in the loop's ready list
 }
+
+// waits reports whether h still has to take what the other side sent.
+func (h *half) waits() bool { return len(h.pending) > 0 || h.pipe != nil && h.pipe.held > 0 }
 
 // pipe holds bulk data between two splices.
 type pipe struct{ r, w, held int }
@@ -57,6 +64,7 @@ type relay struct {
 	turn     int
 	buf      []byte
 	pipes    []*pipe // empty ones, for the next bulk transfer
+	ready    []*half // bulk senders that may have more
 }
 
 // relayLoop runs until the kernel refuses something it must not refuse.
@@ -76,8 +84,13 @@ func relayLoop(port int, backends []int, first int) error {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	events := make([]unix.EpollEvent, 512)
+	var turn []*half
 	for {
-		n, err := unix.EpollWait(r.epoll, events, -1)
+		wait := -1
+		if len(r.ready) > 0 {
+			wait = 0
+		}
+		n, err := unix.EpollWait(r.epoll, events, wait)
 		if err == unix.EINTR {
 			continue
 		}
@@ -95,10 +108,20 @@ func relayLoop(port int, backends []int, first int) error {
 			if h == nil {
 				continue
 			}
-			if e.Events&unix.EPOLLOUT != 0 && !r.flush(h) {
-				continue
+			if e.Events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0 {
+				h.ended = true
 			}
-			if e.Events&^unix.EPOLLOUT != 0 {
+			if e.Events&unix.EPOLLOUT != 0 && h.waits() && r.flush(h) {
+				r.pump(h.other) // what arrived meanwhile has had its edge
+			}
+			if e.Events&^unix.EPOLLOUT != 0 && !h.queued && r.halves[h.fd] == h {
+				r.pump(h)
+			}
+		}
+		turn, r.ready = r.ready, turn[:0]
+		for _, h := range turn {
+			h.queued = false
+			if r.halves[h.fd] == h {
 				r.pump(h)
 			}
 		}
@@ -143,8 +166,7 @@ func (r *relay) accept() {
 			r.halves = append(r.halves, nil)
 		}
 		r.halves[h.fd] = h
-		h.events = unix.EPOLLIN
-		if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, h.fd, &unix.EpollEvent{Events: h.events, Fd: int32(h.fd)}); err != nil {
+		if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, h.fd, &unix.EpollEvent{Events: watchFor, Fd: int32(h.fd)}); err != nil {
 			r.close(a)
 			return
 		}
@@ -169,92 +191,79 @@ func (r *relay) dial() (int, error) {
 	return fd, nil
 }
 
-// pump moves what h has received to the other side: by read and write while
-// it is little, through a pipe once a read fills the buffer.
+// pump moves what h has received to the other side until h has no more or
+// the other side takes no more: by read and write while it is little, through
+// a pipe once a read fills the buffer.
 func (r *relay) pump(h *half) {
 	to := h.other
-	if len(to.pending) > 0 || (to.pipe != nil && to.pipe.held > 0) {
-		return // h is watched again when the other side has taken it
+	for !to.waits() {
+		if to.pipe != nil {
+			// One pipe a turn: the others' sockets fill meanwhile, and what
+			// moves in larger pieces costs less.
+			if r.splice(h, to) && !h.queued {
+				h.queued = true
+				r.ready = append(r.ready, h)
+			}
+			return
+		}
+		n, err := unix.Read(h.fd, r.buf)
+		switch {
+		case err == unix.EAGAIN:
+			return
+		case err == unix.EINTR:
+			continue
+		case err != nil || n == 0:
+			r.close(h) // nothing waits for the other side: the loop's condition
+			return
+		}
+		m, err := unix.Write(to.fd, r.buf[:n])
+		if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+			r.close(h)
+			return
+		}
+		if m = max(m, 0); m < n {
+			to.pending = append(to.pending[:0], r.buf[m:n]...)
+			return
+		}
+		switch {
+		case n == len(r.buf):
+			to.pipe = r.takePipe()
+		case !h.ended:
+			return // a short read: nothing is left, the next byte is a new edge
+		}
 	}
-	if to.pipe != nil {
-		r.splice(h, to)
-		return
-	}
-	n, err := unix.Read(h.fd, r.buf)
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return
-	case err != nil:
-		r.close(h)
-		return
-	case n == 0:
-		r.close(h) // nothing waits for the other side: checked above
-		return
-	}
-	m, err := unix.Write(to.fd, r.buf[:n])
-	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
-		r.close(h)
-		return
-	}
-	if m = max(m, 0); m < n {
-		to.pending = append(to.pending[:0], r.buf[m:n]...)
-		r.wait(h, to)
-		return
-	}
-	if n == len(r.buf) {
-		to.pipe = r.takePipe()
-	}
-}
-
-// wait stops reading h until to can be written again.
-func (r *relay) wait(h, to *half) {
-	r.watch(h, h.events&^unix.EPOLLIN)
-	r.watch(to, to.events|unix.EPOLLOUT)
 }
 
 // flush writes what waits for h, and reports whether all of it went.
 func (r *relay) flush(h *half) bool {
-	if h.pipe != nil && h.pipe.held > 0 {
-		if !r.drain(h) {
-			return false
-		}
-	} else if len(h.pending) > 0 {
-		n, err := unix.Write(h.fd, h.pending)
-		if err != nil && err != unix.EAGAIN && err != unix.EINTR {
-			r.close(h)
-			return false
-		}
-		if h.pending = h.pending[max(n, 0):]; len(h.pending) > 0 {
-			return false
-		}
+	if len(h.pending) == 0 {
+		return r.drain(h)
 	}
-	r.watch(h, h.events&^unix.EPOLLOUT)
-	r.watch(h.other, h.other.events|unix.EPOLLIN)
-	return true
+	n, err := unix.Write(h.fd, h.pending)
+	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		r.close(h)
+		return false
+	}
+	h.pending = h.pending[max(n, 0):]
+	return len(h.pending) == 0
 }
 
-// splice moves bulk from h through to's pipe, and ends the bulk transfer when
-// h has nothing more for now.
-func (r *relay) splice(h, to *half) {
+// splice moves one pipe of bulk from h to the other side, and ends the bulk
+// transfer when h has nothing more for now. It reports whether there may be more.
+func (r *relay) splice(h, to *half) bool {
 	n, err := unix.Splice(h.fd, nil, to.pipe.w, nil, pipeSize, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return
-	case err != nil:
+	case err == unix.EAGAIN:
+		r.givePipe(to)
+		return false
+	case err == unix.EINTR:
+		return true
+	case err != nil || n == 0:
 		r.close(h)
-		return
-	case n == 0:
-		r.close(h)
-		return
+		return false
 	}
 	to.pipe.held = int(n)
-	full := n >= relayBuffer/2
-	if !r.drain(to) {
-		return
-	}
-	if !full {
-		r.givePipe(to)
-	}
+	return r.drain(to)
 }
 
 // drain empties h's pipe into h, and reports whether all of it went.
@@ -262,28 +271,18 @@ func (r *relay) drain(h *half) bool {
 	p := h.pipe
 	for p.held > 0 {
 		n, err := unix.Splice(p.r, nil, h.fd, nil, p.held, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
-		if err == unix.EAGAIN {
-			r.wait(h.other, h)
+		switch {
+		case err == unix.EAGAIN:
 			return false
-		}
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
 			r.close(h)
 			return false
 		}
-		p.held -= int(max(n, 0))
+		p.held -= int(n)
 	}
 	return true
-}
-
-// watch tells epoll what h waits for, when that changed.
-func (r *relay) watch(h *half, events uint32) {
-	if h.events == events || r.halves[h.fd] != h {
-		return
-	}
-	h.events = events
-	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, h.fd, &unix.EpollEvent{Events: events, Fd: int32(h.fd)}); err != nil {
-		r.close(h)
-	}
 }
 
 // close ends both sides.
