@@ -126,7 +126,10 @@ func (s *Server) Addrs() []net.Addr {
 	return out
 }
 
-// logf writes to the main server's error log.
+// Noticef and Errorf write to the main server's error log.
+func (s *Server) Noticef(format string, args ...any) { s.logf(errorlog.Notice, format, args...) }
+func (s *Server) Errorf(format string, args ...any)  { s.logf(errorlog.Error, format, args...) }
+
 func (s *Server) logf(l errorlog.Level, format string, args ...any) {
 	if snap := s.current.Load(); snap != nil {
 		snap.Servers[0].Server.Log.Logf(l, "core", errorlog.Facts{}, format, args...)

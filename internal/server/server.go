@@ -55,6 +55,11 @@ func (s *Server) Env() module.Env {
 	return module.Env{Live: s.Live, Pools: s.Pools, Now: time.Now}
 }
 
+// TestEnv is the Env of a check (-t): rooms may build, not open.
+func TestEnv() module.Env {
+	return module.Env{Test: true, Live: live.NewRegistry(), Pools: pool.NewRegistry(nil), Now: time.Now}
+}
+
 // Use puts a snapshot to work and listens where listens says: the first time
 // as at start, later as a reload. Either all of it happens or nothing: on an
 // error the old snapshot serves on. Exchanges under way finish with the

@@ -92,7 +92,11 @@ func bodyFault(err error) *fault.Fault {
 // into c.out.
 func (c *conn) writeHead() {
 	r := c.req
-	b := buffer.GetLarge()[:0]
+	b := buffer.GetSmall()[:0]
+	if len(r.Ahead) > 0 {
+		buffer.Put(b)
+		b = buffer.GetLarge()[:0]
+	}
 	b = append(b, r.Method...)
 	b = append(b, ' ')
 	b = append(b, r.Prefix...)
@@ -159,7 +163,7 @@ func (c *conn) writeHead() {
 	if !r.Whole {
 		c.sender = &sender{c: c, body: r.Body, chunked: chunked, hold: r.Expect}
 	}
-	c.out = b
+	c.out, c.head = b, b
 }
 
 // sender streams what readAhead left of a request body while the exchange's
@@ -185,6 +189,9 @@ func (c *conn) startSender() {
 	s := c.sender
 	if s == nil || s.running || s.hold {
 		return
+	}
+	if a, ok := s.body.Reader.(interface{ Ask() error }); ok && a.Ask() != nil {
+		return // the client is gone: writing the response will tell
 	}
 	c.req.Streaming = true
 	s.running = true

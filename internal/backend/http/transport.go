@@ -31,7 +31,8 @@ type conn struct {
 	x    *exchange.Exchange
 	req  *backend.Request
 
-	out  []byte // the request: head and the body's first bytes
+	out  []byte // of head, what is still to be sent
+	head []byte // the request's head and its body's first bytes; borrowed
 	in   []byte // read buffer; nil while waiting for an answer
 	r, w int    // unread: in[r:w]
 
@@ -274,7 +275,8 @@ func (c *conn) tidy() {
 	if c.in != nil {
 		c.dropIn()
 	}
-	c.x, c.req, c.out, c.sender = nil, nil, nil, nil
+	buffer.Put(c.head)
+	c.x, c.req, c.out, c.head, c.sender = nil, nil, nil, nil, nil
 }
 
 // LocalPort implements backend.Reply.

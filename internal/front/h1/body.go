@@ -2,9 +2,11 @@ package h1
 
 import (
 	"io"
+	"time"
 
 	"sallyport/internal/buffer"
 	"sallyport/internal/message"
+	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
 
@@ -16,14 +18,37 @@ const gatherBytes = 16 << 10
 // body is the content of the request under way: first what came along in the
 // buffer, then what blocking reads bring. One lives in each connection.
 type body struct {
-	c       *conn
-	kind    wire.BodyKind
-	left    int64 // of a counted body
-	taken   int64 // bytes consumed from the connection, framing included
-	chunks  wire.Chunked
-	expect  bool // the client waits for a 100
-	started bool // Read was called
-	err     error
+	c      *conn
+	kind   wire.BodyKind
+	left   int64 // of a counted body
+	taken  int64 // bytes consumed from the connection, framing included
+	chunks wire.Chunked
+	expect bool // the client waits for a 100
+	err    error
+
+	// guard bounds reading alone: the exchange may be writing its response
+	// at the same time. Added on the first blocking read.
+	guard   watch.Guard
+	guarded bool
+}
+
+// readSide is the connection as body.guard sees it.
+type readSide struct{ c *conn }
+
+func (r readSide) SetDeadline(t time.Time) error { return r.c.nc.SetReadDeadline(t) }
+
+// Ask sends the 100 a client waits for, before another goroutine begins to
+// read: only the exchange's own may write.
+func (b *body) Ask() error {
+	if !b.expect || b.c.out.informed || b.c.out.begun {
+		return nil
+	}
+	return b.c.out.Inform(100, nil)
+}
+
+// Stop makes a blocked Read, and every later one, fail. For any goroutine.
+func (b *body) Stop() {
+	b.guard.Wake()
 }
 
 func (b *body) start(fr wire.Framing, r *message.Request) {
@@ -51,7 +76,10 @@ func (b *body) trailer() *message.Header {
 
 func (b *body) reset() {
 	if b.kind != wire.NoBody || b.taken != 0 {
-		*b = body{c: b.c, chunks: b.chunks}
+		b.kind, b.left, b.taken, b.expect, b.err = wire.NoBody, 0, 0, false, nil
+		if b.guarded {
+			b.guard.Rest()
+		}
 	}
 }
 
@@ -169,15 +197,18 @@ func (b *body) read(p []byte) (int, error) {
 // asked.
 func (b *body) fetch(p []byte) (int, error) {
 	c := b.c
-	if b.expect && !c.out.informed {
-		if err := c.out.Inform(100, nil); err != nil {
+	if b.expect {
+		if err := b.Ask(); err != nil {
 			return 0, err
 		}
 	}
-	b.expect = false
-	c.guard.Arm(c.readLimit(&c.set.BodyTimeout, int(min(b.taken, 1<<40))))
-	n, err := c.read(p)
-	c.guard.Disarm()
+	if !b.guarded {
+		b.guarded = true
+		c.front.Watch.Add(&b.guard, readSide{c})
+	}
+	b.guard.Arm(c.readLimit(&c.set.BodyTimeout, int(min(b.taken, 1<<40))))
+	n, err := c.read(p, &b.guard)
+	b.guard.Disarm()
 	return n, err
 }
 

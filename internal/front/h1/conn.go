@@ -578,7 +578,7 @@ func (c *conn) linger() {
 	defer buffer.Put(b)
 	c.guard.Arm(lingerFor)
 	for n := 0; n < lingerBytes; {
-		m, err := c.read(b)
+		m, err := c.read(b, &c.guard)
 		if err != nil {
 			return
 		}
@@ -589,6 +589,9 @@ func (c *conn) linger() {
 // close ends the connection for good.
 func (c *conn) close() {
 	c.front.Watch.Remove(&c.guard)
+	if c.body.guarded {
+		c.front.Watch.Remove(&c.body.guard)
+	}
 	c.hang.cancel()
 	c.nc.Close()
 	c.r = c.w
@@ -604,7 +607,7 @@ var (
 )
 
 // read is a blocking read outside of the callback, mindful of the guard.
-func (c *conn) read(p []byte) (int, error) {
+func (c *conn) read(p []byte, g *watch.Guard) (int, error) {
 	for {
 		n, err := c.nc.Read(p)
 		if err == nil || n > 0 {
@@ -613,15 +616,15 @@ func (c *conn) read(p []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, err
 		}
-		if err := c.timeout(); err != nil {
+		if err := timeout(g); err != nil {
 			return 0, err
 		}
 	}
 }
 
 // timeout explains a deadline that passed; nil: it was not meant, go on.
-func (c *conn) timeout() error {
-	switch c.guard.Expired() {
+func timeout(g *watch.Guard) error {
+	switch g.Expired() {
 	case watch.Due:
 		return errTimeout
 	case watch.Woken:

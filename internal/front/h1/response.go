@@ -55,7 +55,6 @@ func (o *response) Inform(status int, h *message.Header) error {
 	}
 	if status == 100 {
 		o.informed = true
-		o.c.body.expect = false
 	}
 	o.room()
 	o.buf = wire.AppendStatusLine(o.buf, status, message.ReasonOf(status))
@@ -325,7 +324,7 @@ func (o *response) send() error {
 // A slow client that takes anything at all within its time is not timed out.
 func (o *response) again(err error, progress bool) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if err = o.c.timeout(); err == nil || err == errTimeout && progress {
+		if err = timeout(&o.c.guard); err == nil || err == errTimeout && progress {
 			return true
 		}
 	}
