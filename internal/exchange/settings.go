@@ -70,13 +70,17 @@ type DirSettings struct {
 	ForceType        string
 	LimitRequestBody int64  // bytes; 0: no limit
 	AcceptPathInfo   string // "on", "off", "default"
-	FileETag         string
-	Sendfile         bool
-	FollowSymlinks   bool
-	SymlinksIfOwner  bool
-	Indexes          bool
-	ErrorDocuments   map[int]ErrorDocument // nil: none
-	HostnameLookups  Lookups
+	FileETag         string // words of INode MTime Size Digest, or "None"; "": MTime Size
+	Charset          string // AddDefaultCharset; "" is Off
+	// MaxRanges, MaxRangeOverlaps and MaxRangeReversals: -1 none at all, 0
+	// unlimited.
+	MaxRanges, RangeOverlaps, RangeReversals int
+	Sendfile                                 bool
+	FollowSymlinks                           bool
+	SymlinksIfOwner                          bool
+	Indexes                                  bool
+	ErrorDocuments                           map[int]ErrorDocument // nil: none
+	HostnameLookups                          Lookups
 }
 
 // ErrorDocument is one ErrorDocument line. Kind is 't' text, 'p' local path,
