@@ -27,6 +27,16 @@ type ServerSettings struct {
 	DocumentRoot      string // absolute, without final slash ("/" for the root); "": none
 	// RequestRead is mod_reqtimeout's; zero values: no limit.
 	HeadTimeout, BodyTimeout ReadLimit
+	// Handshake is its limit for TLS handshakes.
+	Handshake ReadLimit
+	// Redirects is how many internal redirects one request may make
+	// (LimitInternalRecursion).
+	Redirects int
+	// StrictHost refuses a Host that no virtual host names (StrictHostCheck).
+	StrictHost bool
+	// Methods are known to RegisteredMethods beyond httpd's own
+	// (RegisterHttpMethod).
+	Methods []string
 }
 
 // ReadLimit bounds how slowly a head or body may arrive (RequestReadTimeout):
