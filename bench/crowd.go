@@ -45,6 +45,9 @@ func (b *bench) measureIdle(ctx context.Context, s *Sample, proc *Process, c Cas
 			last.Store(err)
 		}
 	})
+	if n := failed.Load(); n > 0 {
+		s.Errors, s.Detail = n, fmt.Sprintf("%d connections were not served: %v", n, last.Load())
+	}
 	if n := failed.Load(); n == int64(c.Conns) {
 		return fmt.Errorf("no connection was served: %v", last.Load())
 	}
@@ -61,6 +64,9 @@ func (b *bench) measureIdle(ctx context.Context, s *Sample, proc *Process, c Cas
 			failed.Add(1)
 		}
 	})
+	if n := failed.Load() - s.Errors; n > 0 {
+		s.Detail += fmt.Sprintf(" %d idle connections no longer answered", n)
+	}
 	s.Errors = failed.Load()
 	return ctx.Err()
 }
@@ -111,7 +117,9 @@ func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Cas
 	if moved.Load() == 0 {
 		return fmt.Errorf("no slow client received anything")
 	}
-	s.Errors = failed.Load()
+	if s.Errors = failed.Load(); s.Errors > 0 {
+		s.Detail = "clients that got nothing or an error"
+	}
 	peak := treeMemory(proc.PID(), "VmHWM")
 	s.set(Peak, float64(peak))
 	s.set(PerCon, float64(peak-before)/float64(c.Conns))

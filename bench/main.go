@@ -86,7 +86,7 @@ func parseOptions(args []string) (options, error) {
 	set.StringVar(&o.out, "out", "bench/RESULTS.md", "file for -write")
 	set.StringVar(&o.raw, "raw", "", "file for every sample, tab-separated")
 	set.BoolVar(&o.list, "list", false, "list cases and peers, and stop")
-	set.BoolVar(&o.keep, "keep", false, "keep the directory with configurations and logs of the backend")
+	set.BoolVar(&o.keep, "keep", false, "keep the directory with all configurations and logs")
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
@@ -200,7 +200,7 @@ func newBench(wrk string, root bool, d time.Duration, keep bool) (*bench, error)
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: dir, wrk: wrk, backend: backend, cores: runtime.NumCPU(), root: root, duration: d}, nil
+	return &bench{dir: dir, wrk: wrk, backend: backend, cores: runtime.NumCPU(), root: root, duration: d, keep: keep}, nil
 }
 
 func versionLines(peers []Peer, b *bench) []string {

@@ -34,6 +34,7 @@ type Sample struct {
 	// Errors counts what went wrong under load; a sample with errors is shown
 	// and wins nothing. Failed says why there are no values at all.
 	Errors int64
+	Detail string // the errors by kind
 	Failed string
 	// Foreign is the share of the machine's cores that was used by processes
 	// outside the race.
@@ -50,6 +51,7 @@ type bench struct {
 	cores    int
 	root     bool
 	duration time.Duration
+	keep     bool // leave the peers' directories, for a look at their logs
 }
 
 // measure starts the peer afresh, proves that it answers right, warms it up,
@@ -64,7 +66,9 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 	if err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(dir)
+	if !b.keep {
+		defer os.RemoveAll(dir)
+	}
 	if err := os.Chmod(dir, 0o777); err != nil { // servers that drop privileges write here
 		return fail(err)
 	}
@@ -120,7 +124,7 @@ func (b *bench) measureLoad(ctx context.Context, s *Sample, proc *Process, c Cas
 	if done == 0 {
 		return fmt.Errorf("no request was answered in %v", r.Duration)
 	}
-	s.Errors = r.errors()
+	s.Errors, s.Detail = r.errors(), r.complaint()
 	s.set(Rate, done/r.Duration.Seconds())
 	s.set(CPU, float64(cpu.Microseconds())/done)
 	if !c.Bulk || r.Requests > 100 {

@@ -54,7 +54,7 @@ func progressLine(s Sample, rounds int) string {
 	}
 	line += fmt.Sprintf("  peak %.1f MB", s.Values[Peak]/mib)
 	if s.Errors > 0 {
-		line += fmt.Sprintf("  ERRORS %d", s.Errors)
+		line += fmt.Sprintf("  ERRORS %d %s", s.Errors, s.Detail)
 	}
 	if s.Foreign > 0.05 {
 		line += fmt.Sprintf("  (others used %.0f%% of the machine)", 100*s.Foreign)

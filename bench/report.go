@@ -148,6 +148,9 @@ func (r Report) writeCase(w io.Writer, c Case) {
 				continue
 			}
 			worst = max(worst, s.Foreign)
+			if s.Errors > 0 {
+				notes = append(notes, fmt.Sprintf("%s, round %d: %d errors: %s", s.Peer, s.Round, s.Errors, s.Detail))
+			}
 			if s.Failed != "" {
 				notes = append(notes, fmt.Sprintf("%s, round %d: %s", s.Peer, s.Round, oneLine(s.Failed)))
 			}

@@ -27,6 +27,20 @@ type wrkResult struct {
 // errors is how much went wrong; any makes the run worthless.
 func (r wrkResult) errors() int64 { return r.Connect + r.Read + r.Write + r.Timeout + r.Status }
 
+// complaint names the kinds of errors that happened; empty when none did.
+func (r wrkResult) complaint() string {
+	var words []string
+	for _, k := range []struct {
+		name string
+		n    int64
+	}{{"connect", r.Connect}, {"read", r.Read}, {"write", r.Write}, {"time-out", r.Timeout}, {"status", r.Status}} {
+		if k.n > 0 {
+			words = append(words, fmt.Sprintf("%s %d", k.name, k.n))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // luaScript is the wrk script of a case: the fixed request, or several in
 // turn, and one line at the end with every figure unrounded. Only a case of
 // several targets pays for a Lua call per request.
