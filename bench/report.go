@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -194,7 +195,7 @@ func spreadText(s Spread, n int, show func(float64) string) string {
 func number(v float64) string {
 	switch {
 	case v >= 1000 || v <= -1000:
-		return thousands(int64(v + 0.5))
+		return thousands(int64(math.Round(v)))
 	case v >= 100 || v <= -100:
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10 || v <= -10:
