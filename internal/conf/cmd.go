@@ -92,7 +92,8 @@ func nowhere(c *Cmd) *Scope {
 // places like this but not to this one.
 func (c *Cmd) misplaced() error {
 	d, kind := c.Directive, c.Scope.Kind
-	if kind == 0 || d.In&kind != 0 && (c.Methods == nil || d.Opens == 0) {
+	limited := c.Methods != nil && d.Opens != 0
+	if kind == 0 || d.In&kind != 0 && !limited {
 		return nil
 	}
 	name, title := d.Name, d.Name
@@ -100,26 +101,29 @@ func (c *Cmd) misplaced() error {
 		name, title = "<"+d.Name, "<"+d.Name+">"
 	}
 	p := c.Parent()
-	if p == nil {
-		if d.In == InVHost {
-			return errors.New(title + " only used in <VirtualHost>")
-		}
+	switch {
+	case p != nil:
+	case d.In == InVHost:
+		return errors.New(title + " only used in <VirtualHost>")
+	default:
 		return &diag.Err{Text: name + " not allowed here", Expected: d.where()}
 	}
-	where := p.Title()
-	narrow := false
+	for _, n := range c.Loader.parents {
+		if n.Unclosed {
+			return nil // that is said already, and the directive may be in its place
+		}
+	}
+	kin := Sections
+	if kind == InVHost {
+		kin = InServer
+	}
 	switch {
-	case c.Methods != nil && d.In&kind != 0:
+	case d.In&kin == 0:
+		return &diag.Err{Text: name + " not allowed in " + p.Title() + " context", Expected: d.where()}
+	case limited:
 		return &diag.Err{Text: title + " cannot occur within <Limit> or <LimitExcept> section", Expected: d.where()}
-	case kind == InVHost:
-		narrow = d.In&InServer != 0
-	default:
-		narrow = d.In&Sections != 0
 	}
-	if narrow {
-		return &diag.Err{Text: title + " cannot occur within " + where + " section", Expected: d.where()}
-	}
-	return &diag.Err{Text: name + " not allowed in " + where + " context", Expected: d.where()}
+	return &diag.Err{Text: title + " cannot occur within " + p.Title() + " section", Expected: d.where()}
 }
 
 // where says in which places the directive may stand.

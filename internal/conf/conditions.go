@@ -51,6 +51,7 @@ func ifFile(c *Cmd, name string) (bool, error) {
 // readOrSkip reads the body of a conditional section as if its two lines were
 // not there, or passes over it.
 func (c *Cmd) readOrSkip(yes bool) error {
+	c.bodyRead = true
 	if yes {
 		c.readBody()
 		return nil
@@ -74,7 +75,7 @@ func (c *Cmd) readBody() {
 	end := ld.tree.Begin()
 	closed := false
 	for !ld.again {
-		line, ok := ld.lines.Next()
+		line, ok := ld.in.next()
 		if !ok {
 			break
 		}
@@ -92,7 +93,6 @@ func (c *Cmd) readBody() {
 	// it in silence; we say so, because a part of the text may have gone to
 	// where it was not meant.
 	for _, n := range append([]*syntax.Node{c.Node}, left...) {
-		n.End = n.Pos
 		ld.warn(n.Pos, syntax.Unclosed(n), "add </"+n.Name+"> where the section ends")
 	}
 }
@@ -102,7 +102,7 @@ func (c *Cmd) readBody() {
 func (ld *Loader) skip(name string) (text string, at diag.Position) {
 	open := []string{name}
 	for {
-		line, ok := ld.lines.Next()
+		line, ok := ld.in.next()
 		if !ok {
 			return "Expected </" + open[len(open)-1] + "> before end of configuration", diag.Position{}
 		}
@@ -117,7 +117,9 @@ func (ld *Loader) skip(name string) (text string, at diag.Position) {
 				word = word[:len(word)-1] // whatever it is, as httpd does
 			}
 			if last := open[len(open)-1]; !strings.EqualFold(word, last) {
-				ld.skipTo(name)
+				if !strings.EqualFold(word, name) {
+					ld.skipTo(name)
+				}
 				return "Expected </" + last + "> but saw </" + word + ">", line.Pos
 			}
 			if open = open[:len(open)-1]; len(open) == 0 {
@@ -130,12 +132,12 @@ func (ld *Loader) skip(name string) (text string, at diag.Position) {
 // skipTo goes on, after an error, behind the closing line of that name if
 // there is one: what is between was never meant to be read.
 func (ld *Loader) skipTo(name string) {
-	mark := *ld.lines
+	back := ld.in.mark()
 	depth := 1
 	for {
-		line, ok := ld.lines.Next()
+		line, ok := ld.in.next()
 		if !ok {
-			*ld.lines = mark
+			back()
 			return
 		}
 		switch kind, n, _, _ := syntax.Head(line.Text + " "); {

@@ -84,6 +84,8 @@ type Cmd struct {
 	// outside of them.
 	Methods *MethodSet
 	Loader  *Loader
+
+	bodyRead bool // by a reading section, or at least tried
 }
 
 // MethodSet is what <Limit> (Except false) or <LimitExcept> (true) names.

@@ -101,7 +101,7 @@ type Loader struct {
 	macros map[string]*macro
 
 	// Reading.
-	lines    *syntax.Lines
+	in       *input
 	tree     syntax.Tree
 	chain    []diag.Position // the Include lines we are below
 	explicit bool            // LoadModule decides what is loaded

@@ -15,7 +15,6 @@ type macro struct {
 	args  []string
 	body  []string
 	where string // `defined on line 3 of "FILE"`
-	using bool
 }
 
 func (m *macro) title() string { return "macro '" + m.name + "' (" + m.where + ")" }
@@ -56,11 +55,12 @@ func defineMacro(c *Cmd, args []string) error {
 
 // read takes the body's lines. Macros may define macros.
 func (m *macro) read(c *Cmd) error {
+	c.bodyRead = true
 	nesting, inner := 0, 0
-	for number := c.Pos.Line + 1; ; number++ {
-		line, ok := c.Loader.lines.Next()
+	for {
+		line, ok := c.Loader.in.next()
 		if !ok {
-			return &diag.Err{Text: m.title() + "\n\tcontents error: expected token not found: </Macro>", Expected: "</Macro> before the end of the file"}
+			return &diag.Err{Text: m.title() + " contents error: expected token not found: </Macro>", Expected: "</Macro> before the end of the file"}
 		}
 		word, _ := syntax.Word(line.Text)
 		switch {
@@ -163,7 +163,7 @@ func useMacro(c *Cmd, args []string) error {
 	if m == nil {
 		return &diag.Err{Text: "macro '" + name + "' undefined", Hint: ld.nearMacro(name), Word: 1}
 	}
-	if m.using {
+	if strings.Contains(ld.in.file(), "macro '"+name+"'") {
 		return &diag.Err{Text: "recursive use of macro '" + name + "' is invalid", Word: 1}
 	}
 	values := words[1:]
@@ -185,9 +185,8 @@ func useMacro(c *Cmd, args []string) error {
 		text.WriteString(m.replace(line, values, nil))
 		text.WriteByte('\n')
 	}
-	m.using = true
-	ld.readText(where, text.String())
-	m.using = false
+	ld.source(where, text.String())
+	ld.in.push(where, text.String())
 	return nil
 }
 

@@ -2,33 +2,63 @@ package conf
 
 import (
 	"errors"
+	"slices"
 
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
 )
 
+// input is one file being read, with the macros used in it on top: their
+// lines stand in the place of the Use line, so that a section may even open in
+// a macro and close behind it.
+type input struct{ stack []syntax.Lines }
+
+// next returns the next line of the innermost text that has one.
+func (in *input) next() (syntax.Line, bool) {
+	for {
+		top := len(in.stack) - 1
+		if line, ok := in.stack[top].Next(); ok {
+			return line, true
+		}
+		if top == 0 {
+			return syntax.Line{}, false
+		}
+		in.stack = in.stack[:top]
+	}
+}
+
+func (in *input) push(name, text string) {
+	in.stack = append(in.stack, *syntax.NewLines(name, text))
+}
+
+// file is the name of the text being read.
+func (in *input) file() string { return in.stack[len(in.stack)-1].File() }
+
+// mark remembers the place of reading; calling the result goes back to it.
+func (in *input) mark() (back func()) {
+	at := slices.Clone(in.stack)
+	return func() { in.stack = at }
+}
+
 // readText reads a whole text into the tree. Its sections must be closed
 // before it ends, and it can't close those around it.
 func (ld *Loader) readText(name, text string) {
 	ld.source(name, text)
-	outer := ld.lines
-	ld.lines = syntax.NewLines(name, text)
+	outer := ld.in
+	ld.in = &input{}
+	ld.in.push(name, text)
 	end := ld.tree.Begin()
 	for !ld.again {
-		line, ok := ld.lines.Next()
+		line, ok := ld.in.next()
 		if !ok {
 			break
 		}
 		ld.readLine(line)
 	}
-	if left := end(); len(left) > 0 && !ld.again {
-		n := left[len(left)-1]
-		for _, open := range left {
-			open.End = open.Pos
-		}
+	for _, n := range end() {
 		ld.readErr(n.Pos, syntax.Unclosed(n), &diag.Err{Expected: "</" + n.Name + "> before the end of the file"})
 	}
-	ld.lines = outer
+	ld.in = outer
 }
 
 // source remembers a text for messages.
@@ -74,6 +104,14 @@ func (ld *Loader) act(n *syntax.Node, d *Directive) {
 		return
 	}
 	ld.readErr(n.Pos, err.Error(), err)
+	if n.Section && !c.bodyRead {
+		// What the body would have been for is unknown; its last line must not
+		// count as one too many.
+		back := ld.in.mark()
+		if text, _ := ld.skip(n.Name); text != "" {
+			back()
+		}
+	}
 }
 
 // readErr adds an error of the reading phase.

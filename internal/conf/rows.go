@@ -3,6 +3,7 @@ package conf
 import (
 	"errors"
 	"os"
+	"path/filepath"
 )
 
 // CoreDirectives are the rows of httpd's core that this package owns: those
@@ -74,8 +75,14 @@ func MacroDirectives() []Directive {
 }
 
 func setServerRoot(c *Cmd, args []string) error {
-	path := c.Path(args[0])
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+	path, err := filepath.Abs(args[0]) // not below the old one
+	if err == nil {
+		var info os.FileInfo
+		if info, err = os.Stat(path); err == nil && !info.IsDir() {
+			err = os.ErrInvalid
+		}
+	}
+	if err != nil {
 		return errors.New("ServerRoot must be a valid directory")
 	}
 	c.Loader.cfg.Root = path

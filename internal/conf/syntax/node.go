@@ -11,7 +11,10 @@ type Node struct {
 	Section bool
 	// Bare marks a section whose opening line has no closing ">". That is for
 	// the section's own directive to complain about, as in httpd.
-	Bare     bool
+	Bare bool
+	// Unclosed marks a section without a closing line of its own: what stands
+	// in it may have been meant to stand behind it.
+	Unclosed bool
 	Children []*Node
 }
 

@@ -183,7 +183,7 @@ func strip(nodes []*Node) []*Node {
 	var out []*Node
 	for _, n := range nodes {
 		m := *n
-		m.Pos, m.End = diag.Position{}, diag.Position{}
+		m.Pos, m.End, m.Unclosed = diag.Position{}, diag.Position{}, false
 		m.Children = strip(n.Children)
 		out = append(out, &m)
 	}

@@ -101,13 +101,15 @@ func (t *Tree) Close(name string, bare bool, pos diag.Position) (text string) {
 		text = "Expected </" + p.Name + "> but saw </" + name + ">"
 		for i := len(t.open) - 1; i >= t.floor; i-- {
 			if strings.EqualFold(name, t.open[i].Name) {
+				for _, n := range t.open[i+1:] {
+					n.Unclosed = true
+				}
 				t.cut(i, pos)
 				return text
 			}
 		}
-		if len(name) > 1 && near(name, p.Name) {
-			t.cut(len(t.open)-1, pos) // a slip of the pen
-		}
+		// Else it was meant to close this one.
+		t.cut(len(t.open)-1, pos)
 		return text
 	}
 	t.cut(len(t.open)-1, pos)
@@ -121,9 +123,6 @@ func (t *Tree) cut(i int, pos diag.Position) {
 	t.open = t.open[:i]
 }
 
-// near tells whether two names differ by at most a letter or two.
-func near(a, b string) bool { return Distance(strings.ToLower(a), strings.ToLower(b)) <= 2 }
-
 // Begin protects the open sections from being closed by the text that follows,
 // as those of an including file are protected from an included one. The
 // returned function ends that and returns the sections the text left open.
@@ -132,6 +131,9 @@ func (t *Tree) Begin() (end func() (unclosed []*Node)) {
 	t.floor = len(t.open)
 	return func() []*Node {
 		left := append([]*Node(nil), t.open[t.floor:]...)
+		for _, n := range left {
+			n.End, n.Unclosed = n.Pos, true
+		}
 		t.open = t.open[:t.floor]
 		t.floor = outer
 		return left
@@ -177,9 +179,7 @@ func Parse(file, text string) ([]*Node, diag.List) {
 		}
 	}
 	for _, n := range t.open {
-		n.End = n.Pos
-	}
-	if n := t.Parent(); n != nil {
+		n.End, n.Unclosed = n.Pos, true
 		fail(n.Pos, Unclosed(n), src.Line(n.Pos.Line))
 	}
 	return t.Roots, errs
