@@ -1,0 +1,484 @@
+package proxy
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/internal/balancer"
+	"sallyport/internal/conf"
+	"sallyport/internal/diag"
+	"sallyport/internal/exchange"
+	"sallyport/internal/live"
+	"sallyport/internal/module"
+	"sallyport/internal/urlmap"
+	"sallyport/internal/workerconf"
+)
+
+// site is one server (or virtual host) as requests meet it.
+type site struct {
+	server *exchange.Server
+	// outer is the main server's site, for a virtual host. Its aliases come
+	// before the host's own. inherits: its workers and balancers are this
+	// host's, too (BalancerInherit, ProxyPassInherit).
+	outer    *site
+	inherits bool
+
+	plain, encoded table // own aliases
+	workers        workers
+	balancers      map[string]*balancer.Balancer // by "balancer://name"
+	generic        *link
+	fallback       int // number of its fallback within the configuration
+
+	house *house
+	serverSettings
+}
+
+// serverSettings are the server-wide directives that requests meet.
+type serverSettings struct {
+	via         via
+	maxForwards int      // negative: none is added
+	block       []string // ProxyBlock
+	blockAddrs  []netip.Addr
+}
+
+// table is an alias list ready for look-ups.
+type table struct {
+	lines *urlmap.Map
+	list  []*route
+}
+
+// route is an alias with what serves it.
+type route struct {
+	*alias
+	// worker serves it, unless it leads to a balancer or is an exclusion.
+	worker *worker
+	// static: the authority is the same for every request, as long as what is
+	// appended begins with a slash or real has a path.
+	static bool
+}
+
+// draft is a configuration being compiled.
+type draft struct {
+	b         *module.Build
+	house     *house
+	live      *live.Draft
+	known     *workerconf.Known
+	fallbacks []fallback
+	sites     []*site
+	sections  map[*alias]*route // ProxyPass inside of sections
+	keys      []string          // of the servers, see serverKey
+	all       []*worker         // whose links are to be made
+	// balancers while they grow, by server and name.
+	balancers []map[string]*pending
+}
+
+// pending is a balancer of one server with what its lines say.
+type pending struct {
+	name    string
+	pos     diag.Position // of the first line that names it
+	key     live.BalancerKey
+	members []*worker
+	byURL   map[string]*worker
+	set     workerconf.Balancer
+}
+
+// compile makes the sites of a configuration; see module.Room.
+func compile(b *module.Build) func(*module.Plan) {
+	d := &draft{b: b, house: newHouse(b), sections: map[*alias]*route{}}
+	d.live = d.house.live.Begin()
+	d.known = &workerconf.Known{Hcheck: d.house.loaded("proxy_hcheck_module")}
+	d.nameServers()
+	sites := make(map[*module.ServerBuild]*site, len(b.Servers))
+	for i, sb := range b.Servers {
+		s := d.site(i, sb)
+		d.sites = append(d.sites, s)
+		sites[sb] = s
+	}
+	for i, sb := range b.Servers {
+		d.read(i, server.Of(sb.Source.Conf))
+	}
+	for i := range d.sites {
+		d.finishBalancers(i)
+	}
+	d.makeLinks()
+	d.warn()
+	if !b.Env.Test {
+		b.Open(module.Opening{Open: func() error { d.live.Commit(); return nil }})
+	}
+	sections := d.sections
+	return func(p *module.Plan) { furnish(p, sites[p.Server], sections) }
+}
+
+// site makes a server's site without what its lines say.
+func (d *draft) site(i int, sb *module.ServerBuild) *site {
+	c := server.Of(sb.Conf)
+	if c == nil {
+		c = &serverConf{}
+	}
+	s := &site{server: sb.Server, house: d.house}
+	if i > 0 {
+		s.outer = d.sites[0]
+		// Only both together cut the host off, as in httpd.
+		s.inherits = c.BalancerInherit.Or(true) || c.PassInherit.Or(true)
+	}
+	s.via = c.Via.V
+	s.maxForwards = c.MaxForwards.Or(-1)
+	s.block = c.Block
+	s.blockAddrs = blockAddrs(c.Block, d.b.Env.Test)
+	f := fallback{
+		timeout:   c.Timeout.Or(coreTimeout(sb.Server)),
+		ioBuffer:  c.IOBuffer.Or(defaultIOBuffer),
+		badHeader: c.BadHeader.V,
+		source:    c.Source.V,
+	}
+	s.fallback = -1
+	for n := range d.fallbacks {
+		if d.fallbacks[n] == f {
+			s.fallback = n
+		}
+	}
+	if s.fallback < 0 {
+		s.fallback = len(d.fallbacks)
+		d.fallbacks = append(d.fallbacks, f)
+	}
+	s.generic = generic(&f)
+	d.balancers = append(d.balancers, map[string]*pending{})
+	return s
+}
+
+func coreTimeout(s *exchange.Server) time.Duration {
+	if s.Core == nil || s.Core.Timeout == 0 {
+		return 60 * time.Second
+	}
+	return s.Core.Timeout
+}
+
+// read goes through a server's own lines in order.
+func (d *draft) read(i int, c *serverConf) {
+	s := d.sites[i]
+	if c == nil || c.Own == nil {
+		return
+	}
+	var plain, encoded []*route
+	for k := range c.Own.list {
+		n := &c.Own.list[k]
+		switch {
+		case n.alias != nil && n.alias.exclude:
+		case n.balancer != "":
+			d.balancerLine(i, n)
+			if n.verb != pass {
+				continue
+			}
+		default:
+			w := d.workerLine(i, n)
+			if n.verb != pass {
+				continue
+			}
+			r := newRoute(n.alias, w)
+			d.place(n, r, &plain, &encoded)
+			continue
+		}
+		d.place(n, newRoute(n.alias, nil), &plain, &encoded)
+	}
+	s.plain, s.encoded = newTable(plain), newTable(encoded)
+}
+
+// place puts a route where its line stood: in the server's list or a section.
+func (d *draft) place(n *line, r *route, plain, encoded *[]*route) {
+	switch {
+	case !n.listed:
+		d.sections[n.alias] = r
+	case n.alias.encoded:
+		*encoded = append(*encoded, r)
+	default:
+		*plain = append(*plain, r)
+	}
+}
+
+func newRoute(a *alias, w *worker) *route {
+	r := &route{alias: a, worker: w}
+	if !a.exclude {
+		r.static = w == nil || !w.to.Open
+		if a.interpolate && strings.Contains(a.real[:a.authority], "${") {
+			r.static = false
+		}
+	}
+	return r
+}
+
+func newTable(list []*route) table {
+	if len(list) == 0 {
+		return table{}
+	}
+	patterns := make([]urlmap.Pattern, len(list))
+	for i, r := range list {
+		patterns[i] = urlmap.Pattern{Prefix: r.alias.path, Regex: r.regex}
+		if r.regex == nil && (r.servlet || r.interpolate && strings.Contains(r.alias.path, "${")) {
+			patterns[i].Ask = true
+		}
+	}
+	return table{urlmap.New(patterns), list}
+}
+
+// workerLine finds or makes the worker a line is about and lays its
+// parameters over it.
+//
+// Unlike httpd: a ProxyPass whose URL lies at or below an earlier worker's
+// keeps its own parameters, over those of the earlier worker. httpd shares the
+// earlier worker and drops them. Without any the worker is shared here, too.
+func (d *draft) workerLine(i int, n *line) *worker {
+	s := d.sites[i]
+	var w *worker
+	if n.regex && strings.Contains(n.url, "$") {
+		w = n.define()
+	} else if found := s.workers.find(n.to.name()); found == nil {
+		w = n.define()
+	} else if n.verb == set || len(n.params) == 0 {
+		found.apply(n, d.known)
+		return found
+	} else {
+		w = n.define()
+		w.params = found.params
+		w.note(d, found, n)
+	}
+	w.apply(n, d.known)
+	if !w.to.Open {
+		key := live.WorkerKey{Balancer: live.BalancerKey{Server: d.serverKey(i)}, URL: w.name}
+		w.live = d.live.Worker(key, w.configured())
+	}
+	s.workers.add(w)
+	d.own(w, s)
+	return w
+}
+
+// note says where httpd would differ: there the line's parameters are gone.
+func (w *worker) note(d *draft, found *worker, n *line) {
+	words := make([]string, len(n.params))
+	for i, p := range n.params {
+		words[i] = p.key + "=" + p.value
+	}
+	d.note(n.pos, fmt.Sprintf("%s: these parameters apply to this line; httpd would share the worker %s (line %d) and ignore them",
+		strings.Join(words, " "), found.name, found.pos.Line))
+}
+
+func (d *draft) note(pos diag.Position, text string) {
+	*d.b.Diags = append(*d.b.Diags, diag.Diagnostic{Severity: diag.Note, Pos: pos, Text: text})
+}
+
+func (d *draft) own(w *worker, s *site) {
+	w.site = s
+	d.all = append(d.all, w)
+}
+
+// balancerLine takes in a line about a balancer.
+func (d *draft) balancerLine(i int, n *line) {
+	p := d.balancers[i][n.balancer]
+	if p == nil {
+		p = &pending{name: n.balancer, pos: n.pos, byURL: map[string]*worker{}}
+		p.key = live.BalancerKey{Server: d.serverKey(i), Name: strings.TrimPrefix(n.balancer, "balancer://")}
+		d.balancers[i][n.balancer] = p
+	}
+	if n.verb != member {
+		for _, q := range n.params {
+			p.set.Set(d.known, q.key, q.value, n.pos)
+		}
+		return
+	}
+	if i > 0 && d.sites[i].inherits {
+		if main := d.balancers[0][n.balancer]; main != nil {
+			d.b.Fail(n.pos, fmt.Sprintf("BalancerMember: %s is a balancer of the main server (%s:%d); a virtual host that inherits it can not give it members of its own",
+				n.balancer, main.pos.File, main.pos.Line),
+				"use another name here, or write BalancerInherit Off and ProxyPassInherit Off")
+			return
+		}
+	}
+	name := n.to.name()
+	if w := p.byURL[name]; w != nil {
+		if len(n.params) > 0 {
+			d.b.Warn(n.pos, "BalancerMember "+name+" is a member already (line "+fmt.Sprint(w.pos.Line)+"): its parameters there hold, these are ignored", "")
+		}
+		return
+	}
+	w := n.define()
+	w.apply(n, d.known)
+	p.members = append(p.members, w)
+	p.byURL[name] = w
+}
+
+// serverKey names a server over reloads: "" for the main server, else what
+// its virtual host is known by.
+func (d *draft) serverKey(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return d.keys[i]
+}
+
+// nameServers gives every virtual host a name that it will have again after a
+// reload, unless two hosts can not be told apart.
+func (d *draft) nameServers() {
+	seen := map[string]int{}
+	for _, sb := range d.b.Servers {
+		key := sb.Server.Name + " " + strings.Join(sb.Source.Addrs, " ")
+		if seen[key]++; seen[key] > 1 {
+			key += fmt.Sprintf(" #%d", seen[key])
+		}
+		d.keys = append(d.keys, key)
+	}
+}
+
+// finishBalancers makes the balancers of one server of what its lines said.
+func (d *draft) finishBalancers(i int) {
+	s := d.sites[i]
+	if len(d.balancers[i]) == 0 {
+		return
+	}
+	s.balancers = make(map[string]*balancer.Balancer, len(d.balancers[i]))
+	for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
+		p := d.balancers[i][name]
+		if i > 0 && s.inherits {
+			if main := d.balancers[0][name]; main != nil {
+				// The host's own settings over the main server's; the members
+				// and their state are shared.
+				set := p.set.Over(&main.set)
+				s.balancers[name] = d.sites[0].balancers[name].With(d.live.Desk(p.key), d.config(p, set))
+				continue
+			}
+		}
+		lb := d.live.Balancer(p.key)
+		members := make([]*balancer.Member, len(p.members))
+		for k, w := range p.members {
+			w.live = d.live.Worker(live.WorkerKey{Balancer: p.key, URL: w.name}, w.configured())
+			d.own(w, s)
+			members[k] = &balancer.Member{Worker: w.live, Retry: w.params.Retry.Or(workerconf.DefaultRetry), Data: w}
+		}
+		s.balancers[name] = balancer.New(name, lb, d.live.Desk(p.key), d.config(p, &p.set), members)
+	}
+}
+
+// config resolves a balancer's settings.
+func (d *draft) config(p *pending, set *workerconf.Balancer) balancer.Config {
+	c := balancer.Config{
+		StickyCookie: set.Sticky.V.Cookie, StickyPath: set.Sticky.V.Path,
+		Separator:       set.Separator.Or('.'),
+		Semicolon:       set.Semicolon.V,
+		NoFailover:      set.NoFailover.V,
+		Timeout:         set.Timeout.V,
+		MaxAttempts:     set.MaxAttempts.Or(-1),
+		FailOnStatus:    set.FailOnStatus,
+		FailOnTimeout:   set.FailOnTimeout.V,
+		NoForceRecovery: !set.ForceRecovery.Or(true),
+	}
+	name := set.Method.Or(workerconf.DefaultMethod)
+	pos := p.pos
+	if set.Method.Is {
+		pos = set.Method.Pos
+	}
+	if make := d.b.Methods[name]; make != nil {
+		c.Method = make()
+	} else {
+		d.b.Fail(pos, "AH02432: Cannot find LB Method: "+name+" for "+p.name,
+			"LoadModule lbmethod_"+name+"_module is missing")
+		c.Method = noMethod{}
+	}
+	c.Methods = func(name string) balancer.Method {
+		if make := d.b.Methods[name]; make != nil {
+			return make()
+		}
+		return nil
+	}
+	return c
+}
+
+// noMethod stands in where the configuration is refused anyway.
+type noMethod struct{}
+
+func (noMethod) Name() string                  { return "" }
+func (noMethod) Pick(*balancer.Candidates) int { return 0 }
+
+// makeLinks makes the links of all workers: for the main server's one per
+// fallback, for a virtual host's its own.
+func (d *draft) makeLinks() {
+	for _, w := range d.all {
+		s := w.site
+		if s.outer != nil || len(d.fallbacks) == 1 {
+			w.only = true
+			w.links = []*link{d.linkFor(w, s.fallback)}
+			continue
+		}
+		for f := range d.fallbacks {
+			w.links = append(w.links, d.linkFor(w, f))
+		}
+	}
+}
+
+func (d *draft) linkFor(w *worker, f int) *link { return w.link(&d.fallbacks[f], d.house) }
+
+// warn tells at load what requests would find out.
+func (d *draft) warn() {
+	for _, w := range d.all {
+		if w.links[0].transport != nil || w.to.Open {
+			continue
+		}
+		hint := "LoadModule " + schemeModule(w.to.Scheme) + " is missing"
+		if d.house.loaded(schemeModule(w.to.Scheme)) || schemes[w.to.Scheme].module == "" {
+			hint = "Sallyport has no backend of this scheme"
+		}
+		d.b.Warn(w.pos, "no protocol handler for "+w.name+": its requests will be answered with 500", hint)
+	}
+	if !d.house.balances() {
+		for i := range d.balancers {
+			for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
+				d.b.Warn(d.balancers[i][name].pos, name+" will not work: its requests will be answered with 500",
+					"LoadModule proxy_balancer_module is missing")
+			}
+		}
+	}
+}
+
+func schemeModule(scheme string) string {
+	if s, ok := schemes[scheme]; ok {
+		return s.module
+	}
+	return "proxy_" + scheme + "_module"
+}
+
+// blockAddrs resolves the words of ProxyBlock that look like host names or
+// addresses.
+func blockAddrs(words []string, test bool) []netip.Addr {
+	var out []netip.Addr
+	for _, w := range words {
+		if a, err := netip.ParseAddr(w); err == nil {
+			out = append(out, a.Unmap())
+			continue
+		}
+		if test || !strings.Contains(strings.Trim(w, "."), ".") {
+			continue
+		}
+		found, err := net.LookupIP(w)
+		if err != nil {
+			continue
+		}
+		for _, ip := range found {
+			if a, ok := netip.AddrFromSlice(ip); ok {
+				out = append(out, a.Unmap())
+			}
+		}
+	}
+	return out
+}
+
+// defaults of the per-section settings.
+func sectionConf(v conf.Vector) *dirConf {
+	if c := dir.Of(v); c != nil {
+		return c
+	}
+	return &noSection
+}
+
+var noSection dirConf

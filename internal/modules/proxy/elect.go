@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"strings"
+	"time"
+
+	"sallyport/internal/balancer"
+	"sallyport/internal/errorlog"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+)
+
+// resolve finds what serves a mapped URL: a link, or a balancer whose members
+// are asked in turn.
+func (s *site) resolve(x *exchange.Exchange, rec *record) (*link, *balancer.Balancer, exchange.Verdict) {
+	url := x.Mapped.Path
+	if r := rec.route; r != nil && rec.authority >= 0 {
+		if r.balancer != "" {
+			return s.balancerFor(x, r.balancer)
+		}
+		if w := r.worker; s.sees(w) {
+			return w.at(s.fallback), nil, exchange.OK
+		}
+	}
+	if isBalancer(url) {
+		return s.balancerFor(x, balancerScheme+"//"+balancerHost(strings.TrimPrefix(url[len(balancerScheme):], "//")))
+	}
+	t, err := parseTarget(rec.socket+url, false)
+	if err != nil {
+		return nil, nil, s.badURL(x, url)
+	}
+	if r := rec.route; r != nil && r.worker != nil && s.sees(r.worker) {
+		return r.worker.at(s.fallback).open(&t, s.house), nil, exchange.OK
+	}
+	if w := s.find(t.name()); w != nil {
+		return w.at(s.fallback), nil, exchange.OK
+	}
+	return s.generic.open(&t, s.house), nil, exchange.OK
+}
+
+// badURL answers a URL whose authority came out of a request and is none.
+func (s *site) badURL(x *exchange.Exchange, url string) exchange.Verdict {
+	host := url
+	if i := strings.Index(url, "://"); i >= 0 {
+		host = url[i+3 : authorityLen(url)]
+	}
+	if name, port, ok := strings.Cut(host, ":"); ok && name != "" && port != "" && strings.Trim(port, "0123456789") == "" {
+		x.Logf(errorlog.Error, "proxy_http", "AH01083: error parsing URL %s: Invalid host/port", url)
+		return exchange.Status(400)
+	}
+	return refuse(x, 500, fault.Unresolved.Row().Page+host)
+}
+
+// sees reports whether a worker is the server's own or inherited.
+func (s *site) sees(w *worker) bool { return w.site == s || s.inherits || s.outer == nil }
+
+// find looks a URL's worker up among the server's own and those it inherits.
+func (s *site) find(url string) *worker {
+	w := s.workers.find(url)
+	if s.outer != nil && s.inherits {
+		if o := s.outer.workers.find(url); o != nil && (w == nil || len(o.name) > len(w.name)) {
+			return o
+		}
+	}
+	return w
+}
+
+// balancer finds a balancer by its canonical name; nil when the server knows
+// none of that name.
+func (s *site) balancer(name string) *balancer.Balancer {
+	if b := s.balancers[name]; b != nil {
+		return b
+	}
+	if s.outer != nil && s.inherits {
+		return s.outer.balancers[name]
+	}
+	return nil
+}
+
+func (s *site) balancerFor(x *exchange.Exchange, name string) (*link, *balancer.Balancer, exchange.Verdict) {
+	b := s.balancer(name)
+	if b == nil || !s.house.balances() {
+		x.Logf(errorlog.Warn, "proxy", noHandler, x.Path, "balancer")
+		return nil, nil, exchange.Status(500)
+	}
+	return nil, b, exchange.OK
+}
+
+// elect picks a member. While there is none it waits as long as the balancer's
+// timeout= allows, then answers 503.
+func (h *handler) elect(x *exchange.Exchange, rec *record, b *balancer.Balancer, ask balancer.Request) exchange.Verdict {
+	refusal := b.Elect(now(), ask, &rec.pick)
+	if refusal.Refused() && refusal.Wait > 0 && refusal.Kind == balancer.AllDown {
+		refusal = await(x, rec, b, ask, refusal.Wait)
+	}
+	for _, e := range rec.pick.Events {
+		switch e.Kind {
+		case balancer.Retried:
+			x.Logf(errorlog.Debug, "proxy", "AH00932: %s: worker for (%s) has been marked for retry", "BALANCER", e.Member.Host())
+		case balancer.Forced:
+			x.Logf(errorlog.Debug, "proxy_balancer", "AH01165: %s: Forcing recovery for worker (%s)", b.Name(), e.Member.Host())
+		}
+	}
+	if !refusal.Refused() {
+		return exchange.OK
+	}
+	id, text := refusal.Line(now())
+	x.Logf(errorlog.Error, "proxy_balancer", "%s: %s", id, text)
+	x.Restart()
+	return exchange.Status(503)
+}
+
+// await asks again and again, and returns early when the client leaves.
+func await(x *exchange.Exchange, rec *record, b *balancer.Balancer, ask balancer.Request, limit time.Duration) balancer.Refusal {
+	gone := make(wakeup, 1)
+	over := time.NewTimer(limit)
+	defer over.Stop()
+	step := time.NewTicker(min(max(limit/100, time.Millisecond), 100*time.Millisecond))
+	defer step.Stop()
+	for {
+		refusal := b.Elect(now(), ask, &rec.pick)
+		if !refusal.Refused() || !x.Down.Waiting(gone) {
+			return refusal
+		}
+		select {
+		case <-step.C:
+			x.Down.Waiting(nil)
+		case <-gone:
+			x.Down.Waiting(nil)
+			return refusal
+		case <-over.C:
+			x.Down.Waiting(nil)
+			return b.Elect(now(), ask, &rec.pick)
+		}
+	}
+}
+
+// wakeup is an exchange.Waker that ends a select.
+type wakeup chan struct{}
+
+// Wake implements exchange.Waker.
+func (w wakeup) Wake() {
+	select {
+	case w <- struct{}{}:
+	default:
+	}
+}
+
+// permits applies ProxyBlock to the host of a link.
+func (s *site) permits(x *exchange.Exchange, l *link) exchange.Verdict {
+	if len(s.block) == 0 {
+		return exchange.OK
+	}
+	host, _, err := net.SplitHostPort(l.Target.Addr)
+	if err != nil || l.Target.Network == "unix" {
+		host = l.host
+	}
+	const text = "Connect to remote machine blocked"
+	for _, word := range s.block {
+		if word == "*" || strings.Contains(host, word) {
+			x.Logf(errorlog.Warn, "proxy", "AH00916: connect to remote machine %s blocked: name %s matched", host, word)
+			return refuse(x, 403, text)
+		}
+	}
+	if len(s.blockAddrs) == 0 {
+		return exchange.OK
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", host)
+	if err != nil {
+		return refuseErr(x, 500, err, fault.Unresolved.Row().Page+host)
+	}
+	for _, a := range addrs {
+		for _, no := range s.blockAddrs {
+			if a.Unmap() == no {
+				x.Logf(errorlog.Warn, "proxy", "AH00917: connect to remote machine %s blocked: IP %s matched", host, a)
+				return refuse(x, 403, text)
+			}
+		}
+	}
+	return exchange.OK
+}

@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"errors"
+	"html"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"sallyport/internal/errorlog"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+)
+
+// now is the clock of elections.
+func now() time.Time { return time.Now() }
+
+// refuse answers with a "Proxy Error" page that gives the reason (httpd's
+// ap_proxyerror).
+func refuse(x *exchange.Exchange, status int, reason string) exchange.Verdict {
+	x.Logf(errorlog.Error, "proxy", "AH00898: %s returned by %s", reason, x.Path)
+	setReason(x, status, reason)
+	return exchange.Status(status)
+}
+
+func refuseErr(x *exchange.Exchange, status int, err error, reason string) exchange.Verdict {
+	x.LogErr(errorlog.Error, "proxy", err, "AH00898: %s returned by %s", reason, x.Path)
+	setReason(x, status, reason)
+	return exchange.Status(status)
+}
+
+func setReason(x *exchange.Exchange, status int, reason string) {
+	x.Restart()
+	x.Out.Status, x.Out.Reason = status, "Proxy Error"
+	x.Notes.Set("error-notes", "The proxy server could not handle the request<p>Reason: <strong>"+
+		html.EscapeString(reason)+"</strong></p>")
+	x.Notes.Set("verbose-error-to", "*")
+}
+
+// failed logs a fault that came before the response began, once, and answers
+// it by the fault table.
+func failed(x *exchange.Exchange, l *link, f *fault.Fault) exchange.Verdict {
+	if f.Begun {
+		logBroken(x, l, f)
+		x.Aborted = true
+		return exchange.Done
+	}
+	x.Restart()
+	row := f.Kind.Row()
+	status := f.Code()
+	host, _, _ := strings.Cut(l.Target.Addr, ":")
+	if n, _, err := net.SplitHostPort(l.Target.Addr); err == nil {
+		host = n
+	}
+	switch f.Kind {
+	case fault.ClientGone:
+		x.Aborted = true
+		x.Out.Status = statusClientGone
+		return exchange.Done
+	case fault.ClientBody:
+		x.KeepAlive = false
+		x.LogErr(errorlog.Error, "proxy_http", f.Err, "AH01095: prefetch request body failed to %s (%s) from %s ()",
+			l.Target.Addr, host, clientAddr(x))
+		return exchange.Status(status)
+	case fault.ConnectFailed, fault.ConnectTimeout:
+		if l.Target.Network == "unix" {
+			x.LogErr(errorlog.Error, "proxy", system(f), "AH02454: %s: attempt to connect to Unix domain socket %s (%s) failed",
+				strings.ToUpper(l.scheme), l.Target.Addr, l.host)
+		} else {
+			x.LogErr(errorlog.Error, "proxy", system(f), "AH00957: %s: attempt to connect to %s (%s) failed",
+				l.scheme, orAddr(f.Detail, l.Target.Addr), l.Target.Addr)
+		}
+		x.Logf(errorlog.Error, "proxy_http", "AH01114: HTTP: failed to make connection to backend: %s", host)
+		return exchange.Status(status)
+	case fault.PoolTimeout:
+		x.Logf(errorlog.Error, "proxy", "AH00941: %s: failed to acquire connection for (%s:%d)", l.scheme, host, l.Max)
+		return exchange.Status(status)
+	case fault.Unresolved:
+		return refuseErr(x, status, f.Err, row.Page+orAddr(f.Detail, host))
+	case fault.ReadTimeout:
+		x.LogErr(errorlog.Error, "proxy_http", system(f), "AH01102: error reading status line from remote server %s", l.Target.Addr)
+		x.Logf(errorlog.Error, "proxy_http", "AH01103: read timeout")
+	case fault.ClosedEarly, fault.SendFailed:
+		x.LogErr(errorlog.Error, "proxy_http", system(f), "AH01102: error reading status line from remote server %s", l.Target.Addr)
+	case fault.BadHead:
+		x.LogErr(errorlog.Warn, "proxy_http", f.Err, "AH01106: bad HTTP/1.1 header or header read failure from remote server %s", l.Target.Addr)
+	case fault.BadName:
+		x.LogErr(errorlog.Error, "http", f.Err, "AH02429: Response header name or value contains invalid characters, aborting request")
+		x.KeepAlive = false
+	case fault.BadFraming:
+		x.LogErr(errorlog.Error, "proxy_http", f.Err, "AH01110: error reading response")
+	}
+	if row.Page != "" {
+		return refuse(x, status, row.Page)
+	}
+	return exchange.Status(status)
+}
+
+// statusClientGone is logged for an exchange whose client left before there
+// was an answer; it is never sent.
+const statusClientGone = 499
+
+func orAddr(s, addr string) string {
+	if s == "" {
+		return addr
+	}
+	return s
+}
+
+// system is what the log line shows in front: a time-out as the system words
+// it.
+func system(f *fault.Fault) error {
+	if f.Kind == fault.ConnectTimeout || f.Kind == fault.ReadTimeout || errors.Is(f.Err, os.ErrDeadlineExceeded) {
+		return errTimeout
+	}
+	return f.Err
+}
+
+var errTimeout = errors.New("The timeout specified has expired") //nolint:staticcheck // the log's wording
+
+// logBroken logs what ended an exchange whose response had begun.
+func logBroken(x *exchange.Exchange, l *link, f *fault.Fault) {
+	if f == nil || f.Kind == fault.ClientGone {
+		return
+	}
+	x.LogErr(errorlog.Error, "proxy_http", f.Err, "AH01110: error reading response from %s", l.Target.Addr)
+}

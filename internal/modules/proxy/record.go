@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"sync"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/balancer"
+	"sallyport/internal/exchange"
+)
+
+// record is what the room keeps about one exchange between its hooks: the
+// alias that took it, the target as the wire spells it, the request as the
+// backend is to get it. It lives in Exchange.Proxy, belongs to the exchange's
+// goroutine and goes back to a pool when the handler is done.
+type record struct {
+	site  *site
+	route *route // nil: mapped by somebody else (RewriteRule, SetHandler)
+	url   string // Mapped.Path as it was when the record was made
+	// raw: the path is as received (nocanon); encoded: it was never decoded
+	// (mapping=).
+	raw, encoded bool
+	// authority is the length of scheme://host[:port] in url; -1 when it must
+	// be read from there.
+	authority int
+	socket    string // "unix:/path|" that stood in front of url
+	// path is what the backend is asked for, without a balancer member's own
+	// path in front; query follows it.
+	path     string
+	query    string
+	hasQuery bool
+	// refuse is the status that phase Fixup ends the exchange with; 0: none.
+	refuse int
+
+	req     backend.Request
+	upgrade string // the client's Upgrade, if it may be passed on
+	expects bool   // the client sent Expect: 100-continue
+	pick    balancer.Pick
+	vars    []balancer.Var
+}
+
+var records = sync.Pool{New: func() any { return new(record) }}
+
+// recordOf gives the exchange a fresh record.
+func recordOf(x *exchange.Exchange) *record {
+	rec, ok := x.Proxy.(*record)
+	if !ok {
+		rec = records.Get().(*record)
+		x.Proxy = rec
+	}
+	rec.reset()
+	return rec
+}
+
+// reset forgets the exchange but keeps the memory.
+func (rec *record) reset() {
+	h, vars := rec.req.Header, rec.vars
+	h.Reset()
+	rec.pick.Reset()
+	pick := rec.pick
+	clear(vars)
+	*rec = record{pick: pick, vars: vars[:0], authority: -1}
+	rec.req.Header = h
+}
+
+// done takes the record back: the handler has ended.
+func (rec *record) done(x *exchange.Exchange) {
+	x.Proxy = nil
+	rec.reset()
+	records.Put(rec)
+}
