@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // wantFiles is the limit of open files that the largest case needs of one
@@ -23,14 +25,14 @@ const balancerMembers = 8
 // the configuration itself, large ones from the page cache by sendfile.
 type Backend struct {
 	Ports []int
-	proc  *Process
+	child *proc.Process
 }
 
 // startBackend writes the bodies and the configuration below dir and starts.
 func startBackend(binary, dir string, root bool) (*Backend, error) {
 	b := &Backend{}
 	for range balancerMembers {
-		port, err := freePort()
+		port, err := proc.FreePort()
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +51,13 @@ func startBackend(binary, dir string, root bool) (*Backend, error) {
 	if err := os.WriteFile(file, []byte(backendConf(dir, b.Ports, root)), 0o644); err != nil {
 		return nil, fmt.Errorf("start the backend: %w", err)
 	}
-	proc, err := start("backend", dir, []string{binary, "-p", dir, "-c", file, "-e", "stderr"}, nil, nil)
+	child, err := proc.Start("backend", dir, []string{binary, "-p", dir, "-c", file, "-e", "stderr"}, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	b.proc = proc
-	if err := proc.awaitPort(b.Ports[len(b.Ports)-1], 10*time.Second); err != nil {
-		proc.Stop()
+	b.child = child
+	if err := child.AwaitPort(b.Ports[len(b.Ports)-1], 10*time.Second); err != nil {
+		child.Stop()
 		return nil, err
 	}
 	return b, nil
@@ -86,7 +88,7 @@ func backendConf(dir string, ports []int, root bool) string {
 	p("  default_type application/octet-stream;")
 	p("  server {")
 	for _, port := range ports {
-		p("    listen %s backlog=4096;", loopback(port))
+		p("    listen %s backlog=4096;", proc.Loopback(port))
 	}
 	p("    root %s;", filepath.Join(dir, "www"))
 	p("    location = /100 { return 200 %s; }", smallBody)

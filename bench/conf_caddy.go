@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sallyport/bench/internal/proc"
 )
 
 // caddyConf is the site as a Caddyfile. Caddy's own access log is JSON; the
@@ -27,7 +29,7 @@ func caddyConf(s Site) string {
 	proxy := func(indent string) {
 		p("%sreverse_proxy {", indent)
 		for _, port := range s.Backends {
-			p("%s\tto %s", indent, loopback(port))
+			p("%s\tto %s", indent, proc.Loopback(port))
 		}
 		p("%s\tlb_policy round_robin", indent)
 		p("%s\ttransport http {", indent)

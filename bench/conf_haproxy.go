@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sallyport/bench/internal/proc"
 )
 
 // haproxyConf is the site in HAProxy's language. It cannot write a log file
@@ -38,7 +40,7 @@ func haproxyConf(s Site, mapFile string, tuned bool) string {
 		p("  option splice-response")
 	}
 	p("frontend main")
-	p("  bind %s backlog 4096", loopback(s.Port))
+	p("  bind %s backlog 4096", proc.Loopback(s.Port))
 	if s.LogFile != "" {
 		p("  log global")
 		p("  capture request header Referer len 256")
@@ -62,7 +64,7 @@ func haproxyConf(s Site, mapFile string, tuned bool) string {
 		p("  http-request set-path /%%[path,field(3,/)]")
 	}
 	for i, port := range s.Backends {
-		p("  server s%d %s", i+1, loopback(port))
+		p("  server s%d %s", i+1, proc.Loopback(port))
 	}
 	return b.String()
 }

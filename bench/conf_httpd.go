@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sallyport/bench/internal/proc"
 )
 
 // moduleDirs are where distributions keep httpd's modules.
@@ -61,7 +63,7 @@ func httpdConf(s Site, modules string, sizing bool) string {
 		p("User www-data")
 		p("Group www-data")
 	}
-	p("Listen %s", loopback(s.Port))
+	p("Listen %s", proc.Loopback(s.Port))
 	p("ListenBacklog 4096")
 	if sizing {
 		b.WriteString(httpdProcesses)
@@ -75,12 +77,12 @@ func httpdConf(s Site, modules string, sizing bool) string {
 		p("BufferedLogs On")
 		p("CustomLog %q combined", s.LogFile)
 	}
-	target := fmt.Sprintf("http://%s/", loopback(s.Backends[0]))
+	target := fmt.Sprintf("http://%s/", proc.Loopback(s.Backends[0]))
 	if len(s.Backends) > 1 {
 		target = "balancer://pool/"
 		p("<Proxy balancer://pool>")
 		for _, port := range s.Backends {
-			p("    BalancerMember http://%s", loopback(port))
+			p("    BalancerMember http://%s", proc.Loopback(port))
 		}
 		p("</Proxy>")
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sallyport/bench/internal/proc"
 )
 
 // nginxHead opens an nginx.conf of either role: what both set alike.
@@ -65,13 +67,13 @@ func nginxConf(s Site, tuned bool) string {
 	p("  proxy_read_timeout 600s;")
 	p("  upstream pool {")
 	for _, port := range s.Backends {
-		p("    server %s max_fails=0;", loopback(port))
+		p("    server %s max_fails=0;", proc.Loopback(port))
 	}
 	p("    keepalive %d;", max(128, min(s.Conns, 1024)))
 	p("    keepalive_requests 1000000000;")
 	p("    keepalive_timeout 600s;")
 	p("  }")
-	listen := loopback(s.Port)
+	listen := proc.Loopback(s.Port)
 	switch {
 	case s.Hosts > 0:
 		p("  server_names_hash_max_size 65536;")

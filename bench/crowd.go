@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // settle is how long a peer may take to hand back what it held for requests
@@ -23,19 +25,21 @@ const settle = 4 * time.Second
 // measureIdle opens the case's connections, sends one request on each, lets
 // them rest, and divides what the peer grew by their number. Memory the
 // kernel holds for sockets is in no process's resident set, so not in this.
-func (b *bench) measureIdle(ctx context.Context, s *Sample, proc *Process, c Case, port int) error {
-	before := treeMemory(proc.PID(), "VmRSS")
+func (b *bench) measureIdle(ctx context.Context, s *Sample, child *proc.Process, c Case, port int) error {
+	before := proc.TreeMemory(child.PID(), "VmRSS")
 	conns := make([]net.Conn, c.Conns)
 	defer func() {
 		for _, conn := range conns {
-			closeQuietly(conn)
+			if conn != nil {
+				conn.Close()
+			}
 		}
 	}()
 	request := "GET " + c.Targets[0].Path + " HTTP/1.1\r\nHost: bench.test\r\n\r\n"
 	var failed atomic.Int64
 	var last atomic.Value
 	b.each(ctx, c.Conns, 64, func(i int) {
-		conn, err := net.DialTimeout("tcp", loopback(port), 20*time.Second)
+		conn, err := net.DialTimeout("tcp", proc.Loopback(port), 20*time.Second)
 		if err == nil {
 			conns[i] = conn
 			err = askOnce(conn, request, c.BodySize)
@@ -54,9 +58,9 @@ func (b *bench) measureIdle(ctx context.Context, s *Sample, proc *Process, c Cas
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
-	after := treeMemory(proc.PID(), "VmRSS")
+	after := proc.TreeMemory(child.PID(), "VmRSS")
 	s.set(PerCon, float64(after-before)/float64(c.Conns))
-	s.set(Peak, float64(treeMemory(proc.PID(), "VmHWM")))
+	s.set(Peak, float64(proc.TreeMemory(child.PID(), "VmHWM")))
 	// A peer that dropped its guests did not keep them cheaply: each
 	// connection must still answer.
 	b.each(ctx, c.Conns, 64, func(i int) {
@@ -73,13 +77,13 @@ func (b *bench) measureIdle(ctx context.Context, s *Sample, proc *Process, c Cas
 
 // measureSlow lets the case's clients each read their body a little at a time
 // for the length of a run, and weighs the peer meanwhile.
-func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Case, port int) error {
+func (b *bench) measureSlow(ctx context.Context, s *Sample, child *proc.Process, c Case, port int) error {
 	const (
 		sip   = 8 * kib
 		every = 100 * time.Millisecond
 	)
-	before := treeMemory(proc.PID(), "VmRSS")
-	resetPeaks(proc.PID())
+	before := proc.TreeMemory(child.PID(), "VmRSS")
+	proc.ResetPeaks(child.PID())
 	dialer := net.Dialer{Timeout: 20 * time.Second, Control: func(_, _ string, raw syscall.RawConn) error {
 		var set error
 		err := raw.Control(func(fd uintptr) {
@@ -95,7 +99,7 @@ func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Cas
 		}
 		return set
 	}}
-	w := b.watch(proc)
+	w := b.watch(child)
 	until := time.Now().Add(max(b.duration, 3*time.Second))
 	var moved, failed atomic.Int64
 	var wg sync.WaitGroup
@@ -120,7 +124,7 @@ func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Cas
 	if s.Errors = failed.Load(); s.Errors > 0 {
 		s.Detail = "clients that got nothing or an error"
 	}
-	peak := treeMemory(proc.PID(), "VmHWM")
+	peak := proc.TreeMemory(child.PID(), "VmHWM")
 	s.set(Peak, float64(peak))
 	s.set(PerCon, float64(peak-before)/float64(c.Conns))
 	s.set(CPU, float64(cpu.Microseconds())/(float64(moved.Load())/mib))
@@ -130,7 +134,7 @@ func (b *bench) measureSlow(ctx context.Context, s *Sample, proc *Process, c Cas
 // sipBody asks for the case's body and reads one sip per interval until the
 // given time or the body's end, then asks again. It returns the bytes read.
 func sipBody(ctx context.Context, dialer net.Dialer, port int, c Case, sip int, every time.Duration, until time.Time) (int64, error) {
-	conn, err := dialer.DialContext(ctx, "tcp", loopback(port))
+	conn, err := dialer.DialContext(ctx, "tcp", proc.Loopback(port))
 	if err != nil {
 		return 0, err
 	}

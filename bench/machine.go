@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // machineLines describe the machine without naming it.
@@ -25,7 +27,7 @@ func machineLines() []string {
 	}
 	var memory int64
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
-		memory, _ = statusKB(b, "MemTotal")
+		memory, _ = proc.StatusKB(b, "MemTotal")
 	}
 	kernel := "unknown"
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 func main() {
@@ -145,7 +147,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(peers) == 0 {
 		return fmt.Errorf("no peer to race")
 	}
-	if limit, err := raiseFileLimit(2 * wantFiles); err != nil || limit < wantFiles {
+	if limit, err := proc.RaiseFileLimit(2 * wantFiles); err != nil || limit < wantFiles {
 		fmt.Fprintf(os.Stderr, "bench: the limit of open files is %d, idle10000 may need %d\n", limit, wantFiles)
 	}
 	b, err := newBench(wrk, root, time.Duration(o.seconds*float64(time.Second)), o.keep)
@@ -180,7 +182,7 @@ func newBench(wrk string, root bool, d time.Duration, keep bool) (*bench, error)
 	if !keep {
 		cleanups.add(func() { os.RemoveAll(dir) })
 	}
-	cleanups.add(stopAll) // runs first: last in, first out
+	cleanups.add(proc.StopAll) // runs first: last in, first out
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}

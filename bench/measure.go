@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // Metric is one measured quantity of a sample.
@@ -72,7 +74,7 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 	if err := os.Chmod(dir, 0o777); err != nil { // servers that drop privileges write here
 		return fail(err)
 	}
-	port, err := freePort()
+	port, err := proc.FreePort()
 	if err != nil {
 		return fail(err)
 	}
@@ -81,21 +83,21 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 	if c.Log && !p.Floor {
 		site.LogFile = filepath.Join(dir, "access.log")
 	}
-	proc, err := p.launch(site)
+	child, err := p.launch(site)
 	if err != nil {
 		return fail(err)
 	}
-	defer proc.Stop()
+	defer child.Stop()
 	if err := probe(p, c, port, filepath.Join(b.dir, "backend", "www")); err != nil {
-		return fail(fmt.Errorf("%w %s", err, proc.Complaint()))
+		return fail(fmt.Errorf("%w %s", err, child.Complaint()))
 	}
 	switch c.Shape {
 	case ShapeIdle:
-		err = b.measureIdle(ctx, &s, proc, c, port)
+		err = b.measureIdle(ctx, &s, child, c, port)
 	case ShapeSlow:
-		err = b.measureSlow(ctx, &s, proc, c, port)
+		err = b.measureSlow(ctx, &s, child, c, port)
 	default:
-		err = b.measureLoad(ctx, &s, proc, c, site)
+		err = b.measureLoad(ctx, &s, child, c, site)
 	}
 	if err != nil {
 		return fail(err)
@@ -104,14 +106,14 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 }
 
 // measureLoad is a sample by wrk.
-func (b *bench) measureLoad(ctx context.Context, s *Sample, proc *Process, c Case, site Site) error {
+func (b *bench) measureLoad(ctx context.Context, s *Sample, child *proc.Process, c Case, site Site) error {
 	warm := max(time.Second, b.duration/4)
 	first, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, warm)
 	if err != nil {
 		return err
 	}
-	resetPeaks(proc.PID())
-	w := b.watch(proc)
+	proc.ResetPeaks(child.PID())
+	w := b.watch(child)
 	r, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, b.duration)
 	if err != nil {
 		return err
@@ -131,16 +133,16 @@ func (b *bench) measureLoad(ctx context.Context, s *Sample, proc *Process, c Cas
 		s.set(P50, float64(r.P50.Microseconds()))
 		s.set(P99, float64(r.P99.Microseconds()))
 	}
-	s.set(Peak, float64(treeMemory(proc.PID(), "VmHWM")))
-	if !proc.Alive() {
-		return fmt.Errorf("%s ended during the run: %s", proc.Name, proc.Complaint())
+	s.set(Peak, float64(proc.TreeMemory(child.PID(), "VmHWM")))
+	if !child.Alive() {
+		return fmt.Errorf("%s ended during the run: %s", child.Name, child.Complaint())
 	}
 	if site.LogFile != "" {
 		// nginx writes a log buffer out after a second, not at its end.
 		if err := pause(ctx, 1500*time.Millisecond); err != nil {
 			return err
 		}
-		proc.Stop()
+		child.Stop()
 		lines, err := countLines(site.LogFile)
 		if err != nil {
 			return err
@@ -155,24 +157,24 @@ func (b *bench) measureLoad(ctx context.Context, s *Sample, proc *Process, c Cas
 // watched is a running count of CPU time.
 type watched struct {
 	b             *bench
-	proc          *Process
+	child         *proc.Process
 	began         time.Time
 	peer, backend time.Duration
 	own, busy     time.Duration
 }
 
-func (b *bench) watch(proc *Process) watched {
-	return watched{b: b, proc: proc, began: time.Now(), busy: machineBusy(), own: ownCPU(),
-		backend: treeCPU(b.backend.proc.PID()), peer: treeCPU(proc.PID())}
+func (b *bench) watch(child *proc.Process) watched {
+	return watched{b: b, child: child, began: time.Now(), busy: proc.MachineBusy(), own: proc.OwnCPU(),
+		backend: proc.TreeCPU(b.backend.child.PID()), peer: proc.TreeCPU(child.PID())}
 }
 
 // stop returns the peer's CPU time since the watch began and notes in the
 // sample how much of the machine others used meanwhile.
 func (w watched) stop(s *Sample) time.Duration {
-	peer := treeCPU(w.proc.PID()) - w.peer
-	ours := peer + treeCPU(w.b.backend.proc.PID()) - w.backend + ownCPU() - w.own
+	peer := proc.TreeCPU(w.child.PID()) - w.peer
+	ours := peer + proc.TreeCPU(w.b.backend.child.PID()) - w.backend + proc.OwnCPU() - w.own
 	machine := time.Since(w.began) * time.Duration(w.b.cores)
-	s.Foreign = max(0, float64(machineBusy()-w.busy-ours)/float64(machine))
+	s.Foreign = max(0, float64(proc.MachineBusy()-w.busy-ours)/float64(machine))
 	return peer
 }
 

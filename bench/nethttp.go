@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // peerFlags are the arguments of the two peers that live in this program.
@@ -75,7 +77,7 @@ func writeNetHTTP(s Site) (Command, error) {
 func runNetHTTP(f peerFlags) error {
 	var urls []*url.URL
 	for _, port := range f.backends {
-		urls = append(urls, &url.URL{Scheme: "http", Host: loopback(port)})
+		urls = append(urls, &url.URL{Scheme: "http", Host: proc.Loopback(port)})
 	}
 	var turn atomic.Uint64
 	proxy := &httputil.ReverseProxy{
@@ -123,7 +125,7 @@ func runNetHTTP(f peerFlags) error {
 		handler = &combinedLog{next: handler, out: bufio.NewWriterSize(file, 64*kib)}
 		go handler.(*combinedLog).flushEvery(time.Second)
 	}
-	server := &http.Server{Addr: loopback(f.port), Handler: handler, IdleTimeout: 10 * time.Minute}
+	server := &http.Server{Addr: proc.Loopback(f.port), Handler: handler, IdleTimeout: 10 * time.Minute}
 	return server.ListenAndServe()
 }
 

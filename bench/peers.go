@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // Site is what a peer is told to be: the part of a Case that is configuration,
@@ -171,7 +173,7 @@ func buildSallyport() (string, error) {
 
 // launch writes the peer's configuration for the site and starts it. The
 // caller stops the Process.
-func (p Peer) launch(s Site) (*Process, error) {
+func (p Peer) launch(s Site) (*proc.Process, error) {
 	c, err := p.Write(s)
 	if err != nil {
 		return nil, fmt.Errorf("configure %s: %w", p.Label, err)
@@ -183,14 +185,14 @@ func (p Peer) launch(s Site) (*Process, error) {
 		}
 		defer stdout.Close()
 	}
-	proc, err := start(p.Label, s.Dir, append([]string{p.Binary}, c.Args...), c.Env, stdout)
+	child, err := proc.Start(p.Label, s.Dir, append([]string{p.Binary}, c.Args...), c.Env, stdout)
 	if err != nil {
 		return nil, err
 	}
 	// Ten thousand virtual hosts take some peers a while to read.
-	if err := proc.awaitPort(s.Port, 90*time.Second); err != nil {
-		proc.Stop()
+	if err := child.AwaitPort(s.Port, 90*time.Second); err != nil {
+		child.Stop()
 		return nil, err
 	}
-	return proc, nil
+	return child, nil
 }

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport/bench/internal/proc"
 )
 
 // probe asks the peer for every target of the case once and checks what
@@ -27,7 +29,7 @@ func probe(peer Peer, c Case, port int, bodies string) error {
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "tcp", loopback(port))
+			return d.DialContext(ctx, "tcp", proc.Loopback(port))
 		},
 	}
 	defer transport.CloseIdleConnections()
@@ -38,7 +40,7 @@ func probe(peer Peer, c Case, port int, bodies string) error {
 		return fmt.Errorf("probe %s: %w", peer.Label, err)
 	}
 	for _, t := range c.Targets {
-		r, err := http.NewRequest(c.method(), "http://"+loopback(port)+t.Path, bytes.NewReader(make([]byte, c.Upload)))
+		r, err := http.NewRequest(c.method(), "http://"+proc.Loopback(port)+t.Path, bytes.NewReader(make([]byte, c.Upload)))
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", peer.Label, err)
 		}
@@ -93,7 +95,7 @@ func probeDuties(client *http.Client, c Case, port int) error {
 	}
 	var clientKept, backendKept bool
 	for range 24 {
-		r, err := http.NewRequest("GET", "http://"+loopback(port)+path, nil)
+		r, err := http.NewRequest("GET", "http://"+proc.Loopback(port)+path, nil)
 		if err != nil {
 			return err
 		}

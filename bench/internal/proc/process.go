@@ -1,11 +1,16 @@
 //go:build linux
 
-package main
+// Package proc starts the programs that the race and the stress test drive,
+// ends them with all they forked, and reads from /proc what they use.
+//
+// Dear newcomer: a Process here is a whole tree of processes, since servers
+// fork; every figure is a sum over the tree. Nothing here knows what the
+// programs do. Linux only.
+package proc
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -45,9 +50,9 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// start runs argv in dir with extra environment. stdout may be nil: then it
+// Start runs argv in dir with extra environment. stdout may be nil: then it
 // goes with standard error into dir/NAME.err.
-func start(name, dir string, argv, env []string, stdout *os.File) (*Process, error) {
+func Start(name, dir string, argv, env []string, stdout *os.File) (*Process, error) {
 	logs := filepath.Join(dir, name+".err")
 	errFile, err := os.Create(logs)
 	if err != nil {
@@ -97,7 +102,7 @@ func (p *Process) Alive() bool {
 // Stop ends the process and everything it forked: politely, then by force.
 // It returns when the root has been waited for. Stopping twice is harmless.
 func (p *Process) Stop() {
-	tree := processTree(p.PID())
+	tree := Tree(p.PID())
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -128,8 +133,8 @@ func (p *Process) Complaint() string {
 	return strings.TrimSpace(string(b))
 }
 
-// stopAll ends everything that still runs.
-func stopAll() {
+// StopAll ends everything that still runs.
+func StopAll() {
 	running.Lock()
 	var list []*Process
 	for p := range running.set {
@@ -141,12 +146,12 @@ func stopAll() {
 	}
 }
 
-// awaitPort waits until something accepts on the loopback port, the process
+// AwaitPort waits until something accepts on the Loopback port, the process
 // ends, or the limit passes.
-func (p *Process) awaitPort(port int, limit time.Duration) error {
+func (p *Process) AwaitPort(port int, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
-		c, err := net.DialTimeout("tcp", loopback(port), time.Second)
+		c, err := net.DialTimeout("tcp", Loopback(port), time.Second)
 		if err == nil {
 			c.Close()
 			return nil
@@ -161,22 +166,22 @@ func (p *Process) awaitPort(port int, limit time.Duration) error {
 	}
 }
 
-// loopback is the address of a local port.
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+// Loopback is the address of a local port.
+func Loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// nextPort is where freePort goes on looking. Ports below the kernel's
+// nextPort is where FreePort goes on looking. Ports below the kernel's
 // ephemeral range: one inside it may be taken by an outgoing connection
 // between the look and the peer's bind.
 var nextPort = 15000 + os.Getpid()%1000*10
 
-// freePort returns a loopback port nobody listens on.
-func freePort() (int, error) {
+// FreePort returns a Loopback port nobody listens on.
+func FreePort() (int, error) {
 	for range 15000 {
 		nextPort++
 		if nextPort >= 32000 {
 			nextPort = 15000
 		}
-		l, err := net.Listen("tcp", loopback(nextPort))
+		l, err := net.Listen("tcp", Loopback(nextPort))
 		if err == nil {
 			l.Close()
 			return nextPort, nil
@@ -185,9 +190,9 @@ func freePort() (int, error) {
 	return 0, errors.New("find a free port: none between 15000 and 32000")
 }
 
-// raiseFileLimit lifts this process's limit of open files, and so that of its
+// RaiseFileLimit lifts this process's limit of open files, and so that of its
 // children, to want, or as near as the system allows. It returns the limit.
-func raiseFileLimit(want uint64) (uint64, error) {
+func RaiseFileLimit(want uint64) (uint64, error) {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0, fmt.Errorf("read the limit of open files: %w", err)
@@ -204,11 +209,4 @@ func raiseFileLimit(want uint64) (uint64, error) {
 		return l.Cur, fmt.Errorf("raise the limit of open files to %d: %w", up.Cur, err)
 	}
 	return up.Cur, nil
-}
-
-// closeQuietly is for ends of connections whose fate no longer matters.
-func closeQuietly(c io.Closer) {
-	if c != nil {
-		_ = c.Close()
-	}
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package proc
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 // Linux that Go runs on, whatever the kernel's own HZ.
 const clockTick = 10 * time.Millisecond
 
-// procStat is what the race needs of /proc/PID/stat (proc_pid_stat(5)).
-type procStat struct {
+// stat is what the race needs of /proc/PID/stat (proc_pid_stat(5)).
+type stat struct {
 	PID, Parent, Group int
 	CPU                time.Duration // utime + stime of the process's threads
 	Reaped             time.Duration // cutime + cstime: children waited for
@@ -26,8 +26,8 @@ type procStat struct {
 
 // parseStat reads the text of /proc/PID/stat. The command may hold spaces and
 // parentheses, so fields are counted from the last closing one.
-func parseStat(b []byte) (procStat, error) {
-	var s procStat
+func parseStat(b []byte) (stat, error) {
+	var s stat
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 1 || end < open {
 		return s, fmt.Errorf("parse stat: no command in %q", b)
@@ -54,10 +54,10 @@ func parseStat(b []byte) (procStat, error) {
 }
 
 // readStat reads one process; false when it is gone.
-func readStat(pid int) (procStat, bool) {
+func readStat(pid int) (stat, bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return procStat{}, false
+		return stat{}, false
 	}
 	s, err := parseStat(b)
 	return s, err == nil
@@ -70,8 +70,8 @@ func parentOrGroup(pid, root int) bool {
 	return ok && (s.Parent == root || s.Group == root)
 }
 
-// processTree returns root and all its living descendants.
-func processTree(root int) []int {
+// Tree returns root and all its living descendants.
+func Tree(root int) []int {
 	children := map[int][]int{}
 	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range paths {
@@ -90,11 +90,11 @@ func processTree(root int) []int {
 	return tree
 }
 
-// treeCPU is the user and system time of root and its descendants, those it
+// TreeCPU is the user and system time of root and its descendants, those it
 // already reaped included.
-func treeCPU(root int) time.Duration {
+func TreeCPU(root int) time.Duration {
 	var sum time.Duration
-	for _, pid := range processTree(root) {
+	for _, pid := range Tree(root) {
 		if s, ok := readStat(pid); ok {
 			sum += s.CPU + s.Reaped
 		}
@@ -102,8 +102,8 @@ func treeCPU(root int) time.Duration {
 	return sum
 }
 
-// statusKB reads one "Name: N kB" line out of the text of /proc/PID/status.
-func statusKB(status []byte, name string) (int64, bool) {
+// StatusKB reads one "Name: N kB" line out of the text of /proc/PID/status.
+func StatusKB(status []byte, name string) (int64, bool) {
 	for line := range bytes.Lines(status) {
 		rest, ok := bytes.CutPrefix(line, []byte(name+":"))
 		if !ok {
@@ -119,26 +119,26 @@ func statusKB(status []byte, name string) (int64, bool) {
 	return 0, false
 }
 
-// treeMemory sums a size of /proc/PID/status (VmRSS, VmHWM) over root and its
+// TreeMemory sums a size of /proc/PID/status (VmRSS, VmHWM) over root and its
 // descendants, in bytes. Pages that processes share count in each of them.
-func treeMemory(root int, name string) int64 {
+func TreeMemory(root int, name string) int64 {
 	var sum int64
-	for _, pid := range processTree(root) {
+	for _, pid := range Tree(root) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			continue
 		}
-		if kb, ok := statusKB(b, name); ok {
+		if kb, ok := StatusKB(b, name); ok {
 			sum += kb << 10
 		}
 	}
 	return sum
 }
 
-// resetPeaks lowers each process's VmHWM to what it holds now
+// ResetPeaks lowers each process's VmHWM to what it holds now
 // (proc_pid_clear_refs(5), value 5).
-func resetPeaks(root int) {
-	for _, pid := range processTree(root) {
+func ResetPeaks(root int) {
+	for _, pid := range Tree(root) {
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 	}
 }
@@ -165,8 +165,35 @@ func parseBusy(b []byte) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// machineBusy reads parseBusy's figure now; 0 when it cannot.
-func machineBusy() time.Duration {
+// TreeFiles counts the open file descriptors of root and its descendants. A
+// process of another user, whose list this one may not read, counts as none.
+func TreeFiles(root int) int {
+	n := 0
+	for _, pid := range Tree(root) {
+		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err == nil {
+			n += len(list)
+		}
+	}
+	return n
+}
+
+// TreeThreads counts the threads of root and its descendants.
+func TreeThreads(root int) int {
+	n := 0
+	for _, pid := range Tree(root) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			continue
+		}
+		threads, _ := StatusKB(b, "Threads")
+		n += int(threads)
+	}
+	return n
+}
+
+// MachineBusy reads parseBusy's figure now; 0 when it cannot.
+func MachineBusy() time.Duration {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0
@@ -178,9 +205,9 @@ func machineBusy() time.Duration {
 	return busy
 }
 
-// ownCPU is the time of this process and of the children it waited for, which
+// OwnCPU is the time of this process and of the children it waited for, which
 // are the runs of wrk and the peers already stopped.
-func ownCPU() time.Duration {
+func OwnCPU() time.Duration {
 	var sum time.Duration
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var u syscall.Rusage

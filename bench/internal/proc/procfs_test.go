@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package proc
 
 import (
 	"os"
@@ -13,11 +13,11 @@ func TestParseStat(t *testing.T) {
 	const tail = " S 12 34 34 0 -1 4194560 1 2 3 4 150 50 7 3 20 0 1 0 100 5 6"
 	tests := []struct {
 		name, text string
-		want       procStat
+		want       stat
 		fails      bool
 	}{
-		{name: "plain", text: "77 (nginx)" + tail, want: procStat{77, 12, 34, 2 * time.Second, 100 * time.Millisecond}},
-		{name: "a command with spaces and parentheses", text: "77 (a) b (c) )" + tail, want: procStat{77, 12, 34, 2 * time.Second, 100 * time.Millisecond}},
+		{name: "plain", text: "77 (nginx)" + tail, want: stat{77, 12, 34, 2 * time.Second, 100 * time.Millisecond}},
+		{name: "a command with spaces and parentheses", text: "77 (a) b (c) )" + tail, want: stat{77, 12, 34, 2 * time.Second, 100 * time.Millisecond}},
 		{name: "cut short", text: "77 (nginx) S 12 34", fails: true},
 		{name: "no command", text: "77 nginx S", fails: true},
 		{name: "no number", text: "x (nginx)" + tail, fails: true},
@@ -50,11 +50,11 @@ func TestParseBusy(t *testing.T) {
 
 func TestStatusKB(t *testing.T) {
 	const text = "Name:\tx\nVmHWM:\t    5124 kB\nVmRSS:\t    4096 kB\nVmData:\n"
-	if kb, ok := statusKB([]byte(text), "VmRSS"); !ok || kb != 4096 {
+	if kb, ok := StatusKB([]byte(text), "VmRSS"); !ok || kb != 4096 {
 		t.Errorf("VmRSS is %d, %v", kb, ok)
 	}
 	for _, name := range []string{"VmSwap", "VmData", "VmR"} {
-		if _, ok := statusKB([]byte(text), name); ok {
+		if _, ok := StatusKB([]byte(text), name); ok {
 			t.Errorf("%s is found", name)
 		}
 	}
@@ -62,17 +62,20 @@ func TestStatusKB(t *testing.T) {
 
 // The process's own entry is read as any other's.
 func TestOwnProcess(t *testing.T) {
-	tree := processTree(os.Getpid())
+	tree := Tree(os.Getpid())
 	if !slices.Contains(tree, os.Getpid()) {
 		t.Fatalf("the tree %v lacks its root", tree)
 	}
-	if treeMemory(os.Getpid(), "VmRSS") < 1<<20 {
+	if TreeMemory(os.Getpid(), "VmRSS") < 1<<20 {
 		t.Error("less than a megabyte resident")
 	}
-	before := treeCPU(os.Getpid())
+	if TreeFiles(os.Getpid()) < 3 || TreeThreads(os.Getpid()) < 1 {
+		t.Error("no open files or threads")
+	}
+	before := TreeCPU(os.Getpid())
 	for end := time.Now().Add(60 * time.Millisecond); time.Now().Before(end); {
 	}
-	if treeCPU(os.Getpid()) <= before {
+	if TreeCPU(os.Getpid()) <= before {
 		t.Error("no time passed while this test was busy")
 	}
 }
