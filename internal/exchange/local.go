@@ -92,3 +92,33 @@ func splitAuthority(a string) (host string, port uint16) {
 	}
 	return strings.ToLower(strings.TrimSuffix(host, ".")), port
 }
+
+// EscapePath spells a decoded path for a Location field or a local redirect
+// (httpd's ap_escape_uri): what may stand bare in a path stays, any other byte
+// becomes %xx in lower case.
+func EscapePath(s string) string {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if !bare(s[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	const hex = "0123456789abcdef"
+	b := make([]byte, 0, len(s)+2*n)
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; bare(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
+
+func bare(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' ||
+		strings.IndexByte("$-_.+!*'(),:;@&=/~", c) >= 0
+}

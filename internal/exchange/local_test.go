@@ -46,3 +46,16 @@ func TestSelfURL(t *testing.T) {
 		}
 	}
 }
+
+func TestEscapePath(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                        "",
+		"/a-b_c.d~e/$+!*'(),:;@&": "/a-b_c.d~e/$+!*'(),:;@&",
+		"/a b?c#d%":               "/a%20b%3fc%23d%25",
+		"/\xe4\r\n\x00\"<>|":      "/%e4%0d%0a%00%22%3c%3e%7c",
+	} {
+		if got := exchange.EscapePath(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
