@@ -15,6 +15,7 @@ import (
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
+	"sallyport/internal/rawio"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
@@ -183,6 +184,12 @@ func (c *conn) fill() *fault.Fault {
 // receive is the callback of RawConn.Read, and with fd 0 its plain stand-in.
 func (c *conn) receive(fd uintptr) bool {
 	if c.unsent {
+		if fd != 0 && len(c.out) <= rawio.Max {
+			if n, err := rawio.Write(int(fd), c.out); err == nil {
+				c.sent += int64(n)
+				c.out = c.out[n:]
+			}
+		}
 		for len(c.out) > 0 {
 			n, err := c.Net.Write(c.out)
 			c.sent += int64(n)
@@ -204,12 +211,11 @@ func (c *conn) receive(fd uintptr) bool {
 		return true
 	}
 	for {
-		n, err := syscall.Read(int(fd), c.in[c.w:])
+		n, err := rawio.Read(int(fd), c.in[c.w:])
 		switch {
 		case n > 0:
 			c.n = n
 			return true
-		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			if c.r == c.w {
 				c.dropIn()

@@ -22,6 +22,7 @@ import (
 
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
+	"sallyport/internal/rawio"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
@@ -217,11 +218,10 @@ func (c *conn) ready(fd uintptr) bool {
 			return true
 		}
 		c.room()
-		n, err := syscall.Read(int(fd), c.in[c.w:])
+		n, err := rawio.Read(int(fd), c.in[c.w:])
 		switch {
 		case n > 0:
 			c.w += n
-		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			c.shrink()
 			return false

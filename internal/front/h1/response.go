@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/httpdate"
 	"sallyport/internal/message"
+	"sallyport/internal/rawio"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
@@ -287,6 +288,13 @@ func (o *response) Flush() error {
 	}
 	o.c.guard.Arm(o.set.Timeout)
 	b := o.buf
+	if o.c.inside {
+		// The descriptor is held by the callback we are in.
+		if n, err := rawio.Write(o.c.fd, b); err == nil {
+			o.x.BytesOut += int64(n)
+			b = b[n:]
+		}
+	}
 	for len(b) > 0 {
 		n, err := o.c.nc.Write(b)
 		o.x.BytesOut += int64(n)

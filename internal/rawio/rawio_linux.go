@@ -1,0 +1,40 @@
+package rawio
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// Max is the most that is moved in one call, in bytes.
+const Max = 64 << 10
+
+// Read reads into p once. n is 0 at the end of the stream. EINTR is retried.
+func Read(fd int, p []byte) (n int, err error) {
+	return call(syscall.SYS_READ, fd, p)
+}
+
+// Write writes p once; n may be less than len(p).
+func Write(fd int, p []byte) (n int, err error) {
+	return call(syscall.SYS_WRITE, fd, p)
+}
+
+func call(trap uintptr, fd int, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(p) > Max {
+		p = p[:Max]
+	}
+	for {
+		r, _, e := syscall.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		switch e {
+		case 0:
+			return int(r), nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, syscall.EAGAIN // no allocation for the common one
+		}
+		return 0, e
+	}
+}

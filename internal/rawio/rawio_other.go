@@ -1,0 +1,28 @@
+//go:build !linux
+
+package rawio
+
+import "syscall"
+
+// Max is the most that is moved in one call, in bytes.
+const Max = 64 << 10
+
+// Read reads into p once. n is 0 at the end of the stream. EINTR is retried.
+func Read(fd int, p []byte) (n int, err error) {
+	for {
+		n, err = syscall.Read(fd, p)
+		if err != syscall.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// Write writes p once; n may be less than len(p).
+func Write(fd int, p []byte) (n int, err error) {
+	for {
+		n, err = syscall.Write(fd, p[:min(len(p), Max)])
+		if err != syscall.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
