@@ -331,7 +331,6 @@ func play(t *testing.T, seed uint64) bool {
 			i := rnd.IntN(n)
 			f := []live.Flags{live.Disabled, live.Stopped, live.Draining, live.Standby, live.Spare}[rnd.IntN(5)]
 			w := m.members[i]
-			before := w.flags.Usable()
 			e := live.Edit{Balancer: key, URL: w.name}
 			if w.flags&f != 0 {
 				w.flags &^= f
@@ -342,20 +341,15 @@ func play(t *testing.T, seed uint64) bool {
 			}
 			say("edit %s to %v", w.name, w.flags)
 			reg.Apply(e)
-			if !before && w.flags.Usable() {
-				for _, o := range m.members {
-					o.standing = 0
-				}
-			}
 		case k < 19:
 			i := rnd.IntN(n)
 			w := m.members[i]
-			if n == 1 {
-				break
+			factor := factors[rnd.IntN(len(factors))]
+			say("edit %s factor %d", w.name, factor)
+			reg.Apply(live.Edit{Balancer: key, URL: w.name, Worker: live.WorkerEdit{Factor: live.To(int32(factor))}})
+			if w.factor = factor; n == 1 {
+				w.factor = 100
 			}
-			w.factor = factors[rnd.IntN(len(factors))]
-			say("edit %s factor %d", w.name, w.factor)
-			reg.Apply(live.Edit{Balancer: key, URL: w.name, Worker: live.WorkerEdit{Factor: live.To(int32(w.factor))}})
 			for _, o := range m.members {
 				o.standing = o.factor
 			}

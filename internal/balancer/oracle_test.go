@@ -42,9 +42,12 @@ func TestStoriesOnHttpd(t *testing.T) {
 	}
 	h := startHttpd(t, bin, acts)
 	for _, a := range acts {
-		t.Run(a.title, func(t *testing.T) { a.play(t, h) })
+		t.Run(a.title, func(t *testing.T) {
+			t.Parallel()
+			a.play(t, h)
+		})
 	}
-	t.Logf("%d acts compared", len(acts))
+	t.Logf("%d acts are compared", len(acts))
 }
 
 // act is one balancer's life in a story.
@@ -192,10 +195,11 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 
 	var c strings.Builder
 	fmt.Fprintf(&c, "ServerRoot %s\nPidFile %s/pid\nDefaultRuntimeDir %s\nErrorLog %s/log\nLogLevel warn\nServerName localhost\nListen %s\n", dir, dir, dir, dir, addr)
-	for _, m := range []string{"mpm_event", "authz_core", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness"} {
+	for _, m := range []string{"mpm_event", "authz_core", "headers", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness"} {
 		fmt.Fprintf(&c, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", m, m)
 	}
-	c.WriteString("ServerLimit 1\nStartServers 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nTimeout 5\n<Location /manager>\nSetHandler balancer-manager\n</Location>\nProxyPass /manager !\n")
+	fmt.Fprintf(&c, "Header always set X-Vars \"%%{BALANCER_WORKER_ROUTE}e|%%{BALANCER_SESSION_STICKY}e|%%{BALANCER_SESSION_ROUTE}e|%%{BALANCER_ROUTE_CHANGED}e\"\n")
+	c.WriteString("ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\nTimeout 5\n<Location /manager>\nSetHandler balancer-manager\n</Location>\nProxyPass /manager !\n")
 	for _, a := range acts {
 		fmt.Fprintf(&c, "<Proxy balancer://%s>\n", a.name)
 		for _, m := range a.cast {
@@ -260,12 +264,27 @@ func (a *act) play(t *testing.T, h *httpd) {
 						n, _ = strconv.Atoi(w[1:])
 					}
 				}
-				if vars { // httpd's environment is compared elsewhere
-					return
-				}
 				var got []string
 				for range n {
-					got = append(got, a.get(t, h, words))
+					who, env := a.get(t, h, words)
+					got = append(got, who)
+					if !vars {
+						continue
+					}
+					told := map[string]string{}
+					for len(want) > 0 && strings.Contains(want[0], "=") {
+						k, v, _ := strings.Cut(next(), "=")
+						told[k] = v
+					}
+					for i, k := range []string{"BALANCER_WORKER_ROUTE", "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE", "BALANCER_ROUTE_CHANGED"} {
+						v, has := told[k]
+						if !has {
+							v = "(null)"
+						}
+						if strings.Split(env, "|")[i] != v {
+							t.Errorf("line %d: %s\nhttpd: %s\nstory: %s=%s", b.line, c, env, k, v)
+						}
+					}
 				}
 				if w := served(next(), n); strings.Join(got, " ") != strings.Join(w, " ") {
 					t.Errorf("line %d: %s\nhttpd: %s\nstory: %s", b.line, c, strings.Join(got, " "), strings.Join(w, " "))
@@ -304,7 +323,7 @@ func served(line string, n int) []string {
 	return strings.Split(line, "")
 }
 
-func (a *act) get(t *testing.T, h *httpd, words []string) string {
+func (a *act) get(t *testing.T, h *httpd, words []string) (who, env string) {
 	target := h.base + "/" + a.name + "/"
 	req, _ := http.NewRequest("GET", target, nil)
 	for _, w := range words[1:] {
@@ -326,14 +345,14 @@ func (a *act) get(t *testing.T, h *httpd, words []string) string {
 	if strings.Contains(a.settings, "bybusyness") {
 		time.Sleep(3 * time.Millisecond) // httpd counts the member busy a moment longer than the client waits
 	}
-	who := res.Header.Get("X-Member")
+	who, env = res.Header.Get("X-Member"), res.Header.Get("X-Vars")
 	switch {
 	case who == "":
-		return strconv.Itoa(res.StatusCode)
+		who = strconv.Itoa(res.StatusCode)
 	case res.StatusCode != 200:
-		return who + "=" + strconv.Itoa(res.StatusCode)
+		who += "=" + strconv.Itoa(res.StatusCode)
 	}
-	return who
+	return who, env
 }
 
 // hold starts a request that its member keeps until end is called.

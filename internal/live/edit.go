@@ -108,6 +108,9 @@ func (r *Registry) editWorker(e Edit) Effect {
 	if e.Revert {
 		old = WorkerEdit{}
 	}
+	if e.Worker.Factor.Is && r.members(e.Balancer) == 1 {
+		e.Worker.Factor.V = 100 // as in httpd: there is nothing to weigh it against
+	}
 	e.Worker.On &= Editable
 	e.Worker.Off &= Editable &^ e.Worker.On
 	next := e.Worker.over(old)
@@ -123,28 +126,28 @@ func (r *Registry) editWorker(e Edit) Effect {
 	before := w.Flags()
 	w.relay(w.conf, next)
 	w.setFlags((w.Flags() | e.Worker.On&HealthFailed) &^ (e.Worker.Off & HealthFailed))
-	after := w.Flags()
 
-	// As in httpd: a changed factor starts the round anew with every member at
-	// its own factor; a member that comes back makes the methods forget.
-	switch {
-	case !before.Usable() && after.Usable():
-		r.each(e.Balancer, (*Worker).Forget)
-		b.Changed()
-	case e.Worker.Factor.Is:
+	// As in httpd a changed factor starts the round anew, every member at its
+	// own factor. A member that comes back keeps the standing it left with.
+	if e.Worker.Factor.Is {
 		r.each(e.Balancer, func(w *Worker) { w.lbstatus = int64(w.settings.Factor) })
 		b.Changed()
 	}
-	return Effect{Edit: e, Landed: true, Before: before, After: after}
+	return Effect{Edit: e, Landed: true, Before: before, After: w.Flags()}
 }
 
-// each visits the workers of a balancer, which is settled and locked.
+// each visits the workers of a balancer.
 func (r *Registry) each(key BalancerKey, f func(*Worker)) {
 	for k, w := range r.workers {
 		if k.Balancer == key {
 			f(w)
 		}
 	}
+}
+
+func (r *Registry) members(key BalancerKey) (n int) {
+	r.each(key, func(*Worker) { n++ })
+	return n
 }
 
 func (e WorkerEdit) over(outer WorkerEdit) WorkerEdit {

@@ -112,11 +112,29 @@ func (d *Draft) Commit() (removed []WorkerKey) {
 			removed = append(removed, key)
 		}
 	}
+	anew := map[BalancerKey]bool{}
+	for _, key := range removed {
+		anew[key.Balancer] = true
+	}
+	was := r.workers
 	r.balancers, r.desks = maps.Clone(d.balancers), maps.Clone(d.desks)
 	r.workers = make(map[WorkerKey]*Worker, len(d.workers))
 	for key, w := range d.workers {
 		r.workers[key] = w.worker
-		w.worker.reconfigure(w.conf, r.overlay.Workers[key])
+		if was[key] == nil || w.worker.reconfigure(w.conf, r.overlay.Workers[key]) {
+			anew[key.Balancer] = true
+		}
+	}
+	// Standings are shares of what all members weigh: where that has changed
+	// they start from zero, as they all do when httpd reloads.
+	for key := range anew {
+		if b := r.balancers[key]; b != nil {
+			b.Lock()
+			b.Settle()
+			r.each(key, (*Worker).Forget)
+			b.Changed()
+			b.Unlock()
+		}
 	}
 	slices.SortFunc(removed, compareKeys)
 	return removed

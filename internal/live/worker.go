@@ -84,11 +84,14 @@ func (w *Worker) Usable() bool { return w.Flags().Usable() }
 // Settings returns factor, set and routes as they hold now; locked.
 func (w *Worker) Settings() *Settings { return &w.settings }
 
-// reconfigure replaces configuration and edits; health and counters stay.
-func (w *Worker) reconfigure(c Configured, e WorkerEdit) {
+// reconfigure replaces configuration and edits; health and counters stay. It
+// reports whether the worker's factor is another.
+func (w *Worker) reconfigure(c Configured, e WorkerEdit) bool {
 	w.bal.Lock()
 	defer w.bal.Unlock()
+	before := w.settings.Factor
 	w.relay(c, e)
+	return w.settings.Factor != before
 }
 
 // relay lays configuration and edits anew and tells the balancer if that made
