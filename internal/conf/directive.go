@@ -156,4 +156,5 @@ type Config struct {
 	Warnings   diag.List
 
 	sources map[string]*syntax.Source
+	loaded  []*module
 }

@@ -135,7 +135,7 @@ func newLoader(o Options, explicit bool) *Loader {
 
 // readAll is the first phase.
 func (ld *Loader) readAll() {
-	ld.commandLine(ld.opts.Before)
+	ld.commandLine(nil, ld.opts.Before)
 	if ld.again {
 		return
 	}
@@ -153,15 +153,19 @@ func (ld *Loader) readAll() {
 		ld.readText(ld.cfg.File, string(text))
 	}
 	if !ld.again {
-		ld.commandLine(ld.opts.After)
+		ld.commandLine(ld.opts.Before, ld.opts.After)
 	}
 }
 
-func (ld *Loader) commandLine(lines []string) {
+// commandLine reads the directives of -C or -c; before are those read already.
+// Their lines are numbered through, so that a number means one line.
+func (ld *Loader) commandLine(before, lines []string) {
 	if len(lines) == 0 || ld.again {
 		return
 	}
-	ld.readText(diag.CommandLine, strings.Join(lines, "\n")+"\n")
+	text := strings.Join(lines, "\n") + "\n"
+	ld.readText(diag.CommandLine, strings.Repeat("\n", len(before))+text)
+	ld.source(diag.CommandLine, strings.Join(append(before[:len(before):len(before)], text), "\n"))
 }
 
 // finish gives the result away.
@@ -171,6 +175,7 @@ func (ld *Loader) finish() (*Config, diag.List) {
 	for _, m := range ld.table.modules {
 		if m.loaded {
 			c.Modules = append(c.Modules, m.id)
+			c.loaded = append(c.loaded, m)
 		}
 	}
 	c.sources = ld.sources

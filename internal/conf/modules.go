@@ -98,6 +98,7 @@ func loadModule(c *Cmd, args []string) error {
 		if m.loaded && !m.Static {
 			c.Warn("AH01574: module "+name+" is already loaded, skipping", "")
 		}
+		m.shared = m.shared || !m.loaded
 		m.loaded = true
 		return nil
 	case known().modules[name] != nil:
@@ -125,9 +126,13 @@ func loadFile(c *Cmd, args []string) error {
 func (ld *Loader) nearModule(name string) string {
 	var names []string
 	for _, m := range ld.table.modules {
-		names = append(names, m.id)
+		names = append(names, m.Name)
 	}
-	return didYouMean(nearest(name, names), "")
+	near := nearest(strings.TrimSuffix(name, "_module"), names)
+	if near == "" {
+		return ""
+	}
+	return didYouMean(near+"_module", "")
 }
 
 // unknown explains why a name is no directive here.

@@ -11,6 +11,7 @@ type module struct {
 	ModuleInfo
 	id, source string
 	loaded     bool
+	shared     bool // by a LoadModule line
 }
 
 // row is a directive and who owns it.
