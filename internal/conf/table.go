@@ -78,7 +78,7 @@ func (t *table) add(info ModuleInfo, explicit bool, errs *diag.List) {
 		d := &m.Directives[i]
 		k := key(d.Name, d.Section)
 		if old, ok := t.rows[k]; ok {
-			if old.d.Reading && old.module == m {
+			if old.d.Reading && m.Directives[i].Reading {
 				continue // a room may name the rows that this package owns
 			}
 			*errs = append(*errs, diag.Diagnostic{Text: "directive " + d.Name + " is registered by " + old.module.source + " and by " + m.source})
