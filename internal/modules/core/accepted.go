@@ -97,14 +97,14 @@ func checkFlush(c *conf.Cmd, args []string) error {
 }
 
 func checkSize(c *conf.Cmd, args []string) error {
-	if n := number(c, args[0]); n < 0 {
+	if n := number(args[0]); n < 0 {
 		return &diag.Err{Text: "Invalid " + c.Directive.Name + " value: " + args[0], Word: 1}
 	}
 	return nil
 }
 
 func checkPositive(c *conf.Cmd, args []string) error {
-	if n := number(c, args[0]); n <= 0 {
+	if n := number(args[0]); n <= 0 {
 		return &diag.Err{Text: c.Directive.Name + " must be > 0", Word: 1}
 	}
 	return nil

@@ -2,7 +2,6 @@ package core
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,7 +154,6 @@ func SectionSettings(dir conf.Vector) exchange.DirSettings {
 // Unlike httpd, whose default is a file chosen when it was built.
 func openLogs(b *module.Build) {
 	set := &logfile.Set{Ordered: true}
-	dirs := map[string]bool{}
 	used := false
 	for i, sb := range b.Servers {
 		s := Server.Of(sb.Conf)
@@ -172,18 +170,13 @@ func openLogs(b *module.Build) {
 		}
 		if s.ErrorLog.Is {
 			target := s.ErrorLog.V
-			if dir := target.Dir(); dir != "" {
-				ok, known := dirs[dir]
-				if !known {
-					ok = isDir(dir)
-					dirs[dir] = ok
-				}
-				if own := Server.Of(sb.Source.Conf); !ok && own != nil && own.ErrorLog.Is {
+			if own := Server.Of(sb.Source.Conf); own != nil && own.ErrorLog.Is {
+				if dir, err := target.CheckDir(); err != nil {
 					whose := "main error log"
 					if i > 0 {
 						whose = "error log of vhost defined at " + sb.Server.DefinedAt
 					}
-					b.Fail(s.ErrorLog.Pos, "AH02291: Cannot access directory '"+dir+string(filepath.Separator)+"' for "+whose, "")
+					b.Fail(s.ErrorLog.Pos, "AH02291: Cannot access directory '"+dir+"' for "+whose, err.Error())
 				}
 			}
 			o.Sink = set.Sink(target)

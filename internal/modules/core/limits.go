@@ -54,10 +54,11 @@ func setKeepAliveTimeout(c *conf.Cmd, s *ServerConf, args []string) error {
 // least it may be; text the complaint, with %s for the word.
 func count(field func(*ServerConf) *conf.Opt[int], low int, text string) conf.Setter {
 	return Server.Do(func(c *conf.Cmd, s *ServerConf, args []string) error {
-		n := number(c, args[0])
+		n := number(args[0])
 		if n < low {
 			return &diag.Err{Text: fmt.Sprintf(text, args[0]), Word: 1}
 		}
+		remark(c, args[0])
 		*field(s) = conf.Some(c, n)
 		return nil
 	})
@@ -66,10 +67,11 @@ func count(field func(*ServerConf) *conf.Opt[int], low int, text string) conf.Se
 // setRecursion reads LimitInternalRecursion: redirects, then subrequests.
 func setRecursion(c *conf.Cmd, s *ServerConf, args []string) error {
 	for i, w := range args {
-		n := number(c, w)
+		n := number(w)
 		if n < 1 {
 			return &diag.Err{Text: "The recursion limit must be greater than zero.", Word: i + 1}
 		}
+		remark(c, w)
 		if i == 0 {
 			s.Recursion = conf.Some(c, n)
 		}
@@ -103,10 +105,11 @@ func setProtocolOptions(c *conf.Cmd, s *ServerConf, args []string) error {
 	case "lenientmethods", "registeredmethods":
 		return pair(&s.Registered, word == "registeredmethods", "RegisteredMethods", "LenientMethods")
 	case "allow0.9", "require1.0":
-		if word == "allow0.9" {
+		err := pair(&s.Allow09, word == "allow0.9", "Allow0.9", "Require1.0")
+		if err == nil && s.Allow09.V {
 			c.Warn("HttpProtocolOptions Allow0.9: Sallyport does not serve HTTP/0.9, such requests are answered 400", "")
 		}
-		return pair(&s.Allow09, word == "allow0.9", "Allow0.9", "Require1.0")
+		return err
 	}
 	return &diag.Err{
 		Text: "HttpProtocolOptions accepts 'Unsafe' or 'Strict' (default), 'RegisteredMethods' or 'LenientMethods' (default), and 'Require1.0' or 'Allow0.9' (default)",
@@ -148,7 +151,8 @@ func setEncodedSlashes(c *conf.Cmd, s *ServerConf, args []string) error {
 }
 
 func setGraceful(c *conf.Cmd, p *ProcessConf, args []string) error {
-	p.Drain = conf.Some(c, time.Duration(max(number(c, args[0]), 0))*time.Second)
+	remark(c, args[0])
+	p.Drain = conf.Some(c, time.Duration(max(number(args[0]), 0))*time.Second)
 	return nil
 }
 
@@ -176,13 +180,18 @@ func setTokens(c *conf.Cmd, p *ProcessConf, args []string) error {
 	return nil
 }
 
-// number reads an integer as httpd does and warns where more than that stands.
-func number(c *conf.Cmd, word string) int {
-	n, rest := atoi(word)
-	if rest != "" {
+// number reads an integer as httpd does: what stands behind it is ignored.
+func number(word string) int {
+	n, _ := atoi(word)
+	return n
+}
+
+// remark warns that more than an integer stands where number has read one.
+// Called when the number will do: a refused one needs no remark.
+func remark(c *conf.Cmd, word string) {
+	if n, rest := atoi(word); rest != "" {
 		c.Warn(fmt.Sprintf("%s: %q is read as %d, as httpd does", c.Directive.Name, word, n), "")
 	}
-	return n
 }
 
 // atoi is C's: a sign, leading digits, zero without any; rest is what follows.

@@ -120,10 +120,11 @@ func (l *Listen) clashes(m *Listen) bool {
 }
 
 func setBacklog(c *conf.Cmd, p *ProcessConf, args []string) error {
-	n := number(c, args[0])
+	n := number(args[0])
 	if n <= 0 {
 		return &diag.Err{Text: "ListenBacklog must be > 0", Word: 1}
 	}
+	remark(c, args[0])
 	p.Backlog = conf.Some(c, n)
 	return nil
 }
@@ -131,10 +132,11 @@ func setBacklog(c *conf.Cmd, p *ProcessConf, args []string) error {
 // buffer makes the setter of SendBufferSize or ReceiveBufferSize.
 func buffer(field func(*ProcessConf) *conf.Opt[int]) conf.Setter {
 	return Process.Do(func(c *conf.Cmd, p *ProcessConf, args []string) error {
-		n := number(c, args[0])
+		n := number(args[0])
 		if n < 512 && n != 0 {
 			return &diag.Err{Text: c.Directive.Name + " must be >= 512 bytes, or 0 for system default.", Word: 1}
 		}
+		remark(c, args[0])
 		*field(p) = conf.Some(c, n)
 		return nil
 	})

@@ -245,10 +245,11 @@ func setOverrideList(c *conf.Cmd, d *DirConf, args []string) error {
 // setErrorDocument reads a status and what to answer it with: a local path, a
 // URL, "default" or a text (httpd's set_error_document).
 func setErrorDocument(c *conf.Cmd, d *DirConf, args []string) error {
-	status := number(c, args[0])
+	status := number(args[0])
 	if message.ReasonOf(status) == "" {
 		return &diag.Err{Text: "Unsupported HTTP response code " + args[0], Word: 1}
 	}
+	remark(c, args[0])
 	doc := exchange.ErrorDocument{Kind: 't', Value: args[1]}
 	switch {
 	case strings.EqualFold(args[1], "default"):
@@ -348,9 +349,10 @@ func ranges(standard, least int, field func(*DirConf) *conf.Opt[int]) conf.Sette
 			v = standard
 		case "unlimited":
 		default:
-			if v = number(c, args[0]); v < least {
+			if v = number(args[0]); v < least {
 				return &diag.Err{Text: fmt.Sprintf("%s requires 'none', 'default', 'unlimited' or a positive integer", c.Directive.Name), Word: 1}
 			}
+			remark(c, args[0])
 		}
 		*field(d) = conf.Some(c, v)
 		return nil
