@@ -88,8 +88,10 @@ type pending struct {
 }
 
 // compile makes the sites of a configuration; see module.Room.
-func compile(b *module.Build) func(*module.Plan) {
-	d := &draft{b: b, house: newHouse(b), sections: map[*alias]*route{}}
+func compile(b *module.Build) func(*module.Plan) { return compileFor(b, newHouse(b)) }
+
+func compileFor(b *module.Build, h *house) func(*module.Plan) {
+	d := &draft{b: b, house: h, sections: map[*alias]*route{}}
 	d.live = d.house.live.Begin()
 	d.known = &workerconf.Known{Hcheck: d.house.loaded("proxy_hcheck_module")}
 	d.nameServers()
@@ -425,9 +427,9 @@ func (d *draft) warn() {
 		if w.links[0].transport != nil || w.to.Open {
 			continue
 		}
-		hint := "LoadModule " + schemeModule(w.to.Scheme) + " is missing"
-		if d.house.loaded(schemeModule(w.to.Scheme)) || schemes[w.to.Scheme].module == "" {
-			hint = "Sallyport has no backend of this scheme"
+		hint := "Sallyport has no backend of this scheme"
+		if s, ok := d.house.schemes[w.to.Scheme]; ok {
+			hint = "LoadModule " + s.module + " is missing"
 		}
 		d.b.Warn(w.pos, "no protocol handler for "+w.name+": its requests will be answered with 500", hint)
 	}
@@ -439,13 +441,6 @@ func (d *draft) warn() {
 			}
 		}
 	}
-}
-
-func schemeModule(scheme string) string {
-	if s, ok := schemes[scheme]; ok {
-		return s.module
-	}
-	return "proxy_" + scheme + "_module"
 }
 
 // blockAddrs resolves the words of ProxyBlock that look like host names or

@@ -7,7 +7,6 @@ import (
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
-	"sallyport/internal/balancer"
 	"sallyport/internal/live"
 	"sallyport/internal/module"
 )
@@ -17,12 +16,26 @@ type house struct {
 	live    *live.Registry
 	pools   *pool.Registry // nil with -t: nothing is opened
 	modules []string
+	schemes map[string]scheme
 	root    string
 	test    bool
 }
 
+// scheme says which module serves a URL scheme, under which name on the wire,
+// over which transport.
+type scheme struct {
+	module    string
+	wire      string
+	transport backend.Transport
+}
+
+var schemes = map[string]scheme{
+	"http": {"proxy_http_module", "http", &http.Transport{}},
+	"ws":   {"proxy_http_module", "http", &http.Transport{}},
+}
+
 func newHouse(b *module.Build) *house {
-	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, root: b.Config.Root, test: b.Env.Test}
+	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, root: b.Config.Root, test: b.Env.Test}
 	if h.live == nil || h.test {
 		h.live = live.NewRegistry() // to be thrown away
 	}
@@ -32,20 +45,9 @@ func newHouse(b *module.Build) *house {
 // loaded reports whether a module is loaded.
 func (h *house) loaded(id string) bool { return slices.Contains(h.modules, id) }
 
-// schemes says which module serves a scheme, over which transport and under
-// which name on the wire.
-var schemes = map[string]struct {
-	module    string
-	wire      string
-	transport backend.Transport
-}{
-	"http": {"proxy_http_module", "http", &http.Transport{}},
-	"ws":   {"proxy_http_module", "http", &http.Transport{}},
-}
-
 // transport carries requests of a scheme; nil when no loaded module does.
 func (h *house) transport(scheme string) backend.Transport {
-	s, ok := schemes[scheme]
+	s, ok := h.schemes[scheme]
 	if !ok || !h.loaded(s.module) {
 		return nil
 	}
@@ -54,7 +56,7 @@ func (h *house) transport(scheme string) backend.Transport {
 
 // wireScheme is the scheme of the connection: ws is http there.
 func (h *house) wireScheme(scheme string) string {
-	if s, ok := schemes[scheme]; ok {
+	if s, ok := h.schemes[scheme]; ok {
 		return s.wire
 	}
 	return scheme
@@ -83,8 +85,6 @@ func (h *house) socket(path string) string {
 // balances reports whether balancers work: mod_proxy_balancer is loaded.
 func (h *house) balances() bool { return h.loaded("proxy_balancer_module") }
 
-// noWord is the log line for a URL that nothing serves.
+// noHandler is the log line for a URL that nothing serves.
 const noHandler = "AH01144: No protocol handler was valid for the URL %s (scheme '%s'). " +
 	"If you are using a DSO version of mod_proxy, make sure the proxy submodules are included in the configuration using LoadModule."
-
-var _ balancer.Method = noMethod{}

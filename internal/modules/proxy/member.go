@@ -6,7 +6,6 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
-	"sallyport/internal/regex"
 	"sallyport/internal/workerconf"
 )
 
@@ -146,26 +145,22 @@ func pairs(words []string, directive string) ([]param, error) {
 	return out, nil
 }
 
-// openProxy checks the opening of <Proxy> and <ProxyMatch> and takes the
-// parameters that may stand in it. The loader has run the body.
+// openProxy takes the parameters that may stand in the opening of <Proxy>.
+// The loader has checked the patterns; it runs the body afterwards, in a scope
+// of its own: args are the section's argument and the words behind it.
+//
+// Unlike httpd: a parameter that is set in the opening and in the body again
+// has the body's value, because that stands further down.
 func openProxy(c *conf.Cmd, args []string) error {
-	words := syntax.Words(args[0])
-	match := strings.EqualFold(c.Directive.Name, "ProxyMatch")
-	name := ""
-	if len(words) > 0 {
-		name, words = words[0], words[1:]
+	section := c.Scope.Section
+	if len(section.Arg) > 6 && strings.EqualFold(section.Arg[:6], "proxy:") {
+		section.Arg = section.Arg[6:]
 	}
-	if match {
-		if _, err := regex.Compile(name, false); err != nil {
-			return &diag.Err{Text: "Regex could not be compiled", Hint: err.Error(), Word: 1}
-		}
-	}
+	name, words := section.Arg, args[1:]
 	if len(words) == 0 {
 		return nil
 	}
 	switch {
-	case match:
-		return &diag.Err{Text: "Multiple <ProxyMatch> arguments not (yet) supported.", Word: 2}
 	case hasGlob(name):
 		return &diag.Err{Text: "<Proxy> arguments are not supported for wildchar url.", Word: 2}
 	case !strings.Contains(name, ":"):
