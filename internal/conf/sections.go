@@ -162,7 +162,7 @@ func setError(c *Cmd, args []string) error {
 		text = word
 	}
 	if text == "" {
-		return errors.New("The Error directive was used with no message.")
+		return &diag.Err{Text: "The Error directive was used with no message."}
 	}
 	return errors.New(text)
 }

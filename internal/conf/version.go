@@ -2,7 +2,6 @@ package conf
 
 import (
 	"cmp"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -76,7 +75,7 @@ func matchVersion(op, version string) (bool, error) {
 
 // parseVersion reads major[.minor[.patch]]; what is missing counts as 0.
 func parseVersion(s string) (v [3]int, err error) {
-	bad := errors.New("Version appears to be invalid. It must have the format major[.minor[.patch]] where major, minor and patch are numbers.")
+	bad := &diag.Err{Text: "Version appears to be invalid. It must have the format major[.minor[.patch]] where major, minor and patch are numbers."}
 	parts := strings.Split(s, ".")
 	if len(parts) > len(v) {
 		return v, bad
