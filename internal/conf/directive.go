@@ -156,5 +156,5 @@ type Config struct {
 	Warnings   diag.List
 
 	sources map[string]*syntax.Source
-	loaded  []*module
+	loaded  map[string]bool // by identifier: whether a LoadModule line did it
 }

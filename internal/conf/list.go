@@ -7,9 +7,9 @@ import (
 	"sallyport/internal/diag"
 )
 
-// PrintDirectives writes every directive of the rooms with its module, help
+// WriteDirectives writes every directive of the rooms with its module, help
 // and places, as httpd -L does. Rooms need not be loaded for it.
-func PrintDirectives(w io.Writer, modules []ModuleInfo) error {
+func WriteDirectives(w io.Writer, modules []ModuleInfo) error {
 	var t table
 	var errs diag.List
 	t.init(modules, false, &errs)
@@ -45,25 +45,28 @@ func (d *Directive) allowed() string {
 	return "Allowed in *.conf only in " + d.In.String()
 }
 
-// PrintModules writes the loaded modules as httpd -M does. Those that a
-// LoadModule line named are "shared".
-func (c *Config) PrintModules(w io.Writer) error {
+// WriteModules writes the loaded ones of the modules as httpd -M does, in their
+// order. Those that a LoadModule line named are "shared".
+func WriteModules(w io.Writer, modules []ModuleInfo, c *Config) error {
+	var t table
+	var errs diag.List
+	t.init(modules, false, &errs)
 	out := bufio.NewWriter(w)
 	out.WriteString("Loaded Modules:\n")
-	for _, m := range c.loaded {
-		how := "static"
-		if m.shared {
-			how = "shared"
+	for _, m := range t.modules {
+		if shared, ok := c.loaded[m.id]; shared {
+			out.WriteString(" " + m.id + " (shared)\n")
+		} else if ok {
+			out.WriteString(" " + m.id + " (static)\n")
 		}
-		out.WriteString(" " + m.id + " (" + how + ")\n")
 	}
 	return out.Flush()
 }
 
-// PrintTest writes the result of a configuration test as httpd -t does, all
+// WriteTest writes the result of a configuration test as httpd -t does, all
 // errors and warnings, or "Syntax OK", and reports whether the configuration
 // may be used.
-func PrintTest(w io.Writer, diags diag.List, program string) (ok bool) {
+func WriteTest(w io.Writer, diags diag.List, program string) (ok bool) {
 	diags.Print(w, program)
 	if diags.Failed() {
 		return false

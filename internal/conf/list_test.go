@@ -10,9 +10,9 @@ import (
 	"sallyport/internal/diag"
 )
 
-func TestPrintDirectives(t *testing.T) {
+func TestWriteDirectives(t *testing.T) {
 	var b strings.Builder
-	if err := PrintDirectives(&b, httpdRows()); err != nil {
+	if err := WriteDirectives(&b, httpdRows()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -29,10 +29,10 @@ func TestPrintDirectives(t *testing.T) {
 	}
 }
 
-func TestPrintModules(t *testing.T) {
+func TestWriteModules(t *testing.T) {
 	cfg, _ := Load(Options{Text: "LoadModule proxy_module x\nLoadModule mpm_event_module x\n", Modules: httpdRows()})
 	var b strings.Builder
-	if err := cfg.PrintModules(&b); err != nil {
+	if err := WriteModules(&b, httpdRows(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	const want = `Loaded Modules:
@@ -50,12 +50,12 @@ func TestPrintModules(t *testing.T) {
 	}
 }
 
-func TestPrintTest(t *testing.T) {
+func TestWriteTest(t *testing.T) {
 	var b strings.Builder
-	if PrintTest(&b, nil, "sallyport"); b.String() != "Syntax OK\n" {
+	if WriteTest(&b, nil, "sallyport"); b.String() != "Syntax OK\n" {
 		t.Errorf("%q", b.String())
 	}
-	if PrintTest(&b, diag.List{{Text: "x"}}, "sallyport") {
+	if WriteTest(&b, diag.List{{Text: "x"}}, "sallyport") {
 		t.Error("an error is fine")
 	}
 }

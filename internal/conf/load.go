@@ -172,10 +172,11 @@ func (ld *Loader) commandLine(before, lines []string) {
 func (ld *Loader) finish() (*Config, diag.List) {
 	c := ld.cfg
 	c.Defines = maps.Clone(ld.vars.defines)
+	c.loaded = map[string]bool{}
 	for _, m := range ld.table.modules {
 		if m.loaded {
 			c.Modules = append(c.Modules, m.id)
-			c.loaded = append(c.loaded, m)
+			c.loaded[m.id] = m.shared
 		}
 	}
 	c.sources = ld.sources
