@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// ErrnoText is a system error as httpd prints it: see appendErrno.
+func ErrnoText(err error) string { return string(appendErrno(nil, err)) }
+
 // appendErrno appends a system error as httpd prints it, "(111)Connection
 // refused": the number is errno, or APR's where the C library has none. An
 // error without a number is appended as its text.

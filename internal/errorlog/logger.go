@@ -253,7 +253,7 @@ func (e *entry) item(b []byte, it *item) []byte {
 	case 'P':
 		return strconv.AppendInt(b, int64(os.Getpid()), 10)
 	case 'T':
-		return strconv.AppendInt(b, int64(threadID()), 10)
+		return strconv.AppendInt(b, int64(ThreadID()), 10)
 	case 't':
 		return appendClock(b, it.arg, e.now)
 	case 'v':

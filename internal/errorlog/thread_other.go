@@ -4,4 +4,5 @@ package errorlog
 
 import "os"
 
-func threadID() int { return os.Getpid() }
+// ThreadID stands in where threads have no number: the process's.
+func ThreadID() int { return os.Getpid() }

@@ -21,7 +21,7 @@ const (
 	// maxPending bounds the bytes that wait in one shard; beyond it Put blocks.
 	maxPending = 256 << 10
 	// keepBuffer is the largest buffer worth giving back to the pool.
-	keepBuffer = 64 << 10
+	keepBuffer = 2 * maxPending
 	maxShards  = 16
 )
 

@@ -1,8 +1,10 @@
 package logfile
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Kind says what a log is written to.
@@ -86,13 +88,19 @@ func (t Target) Doubt() string {
 	return ""
 }
 
-// Dir is the directory that must exist for the target to be opened; "" where
-// there is none.
-func (t Target) Dir() string {
+// CheckDir looks for the directory that must exist for the target to be
+// opened. It gives that directory (with a final slash, as httpd names it) and
+// why it can't be used; nil when it can, or when none is needed.
+func (t Target) CheckDir() (dir string, err error) {
 	if t.Kind != File {
-		return ""
+		return "", nil
 	}
-	return filepath.Dir(t.Name)
+	dir = filepath.Dir(t.Name)
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	return strings.TrimSuffix(dir, "/") + "/", err
 }
 
 // String gives the target as a directive would name it.
