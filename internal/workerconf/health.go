@@ -56,7 +56,7 @@ func healthMethod(h *Health, _ *Known, s setting) error {
 	}
 	for _, m := range healthRefused {
 		if strings.EqualFold(m, s.text) {
-			return bad(fmt.Sprintf("Health check method %s not (yet) implemented", m), "one of "+strings.Join(healthMethods, ", "))
+			return bad(fmt.Sprintf("Health check method %s not (yet) implemented", s.text), "one of "+strings.Join(healthMethods, ", "))
 		}
 	}
 	return bad("Unknown method", "one of "+strings.Join(healthMethods, ", "))
