@@ -50,6 +50,9 @@ func (ld *Loader) run(n *syntax.Node, s *Scope) {
 	r := ld.table.find(n.Name, n.Section)
 	c := &Cmd{Node: n, Pos: n.Pos, Raw: n.Args, Scope: s, Methods: ld.methods, Loader: ld}
 	if r == nil || !r.module.loaded {
+		if ld.skips(n) {
+			return
+		}
 		name := n.Name
 		if n.Section {
 			name = "<" + name

@@ -135,11 +135,20 @@ warning: AH00111: Config variable ${X} is not defined (httpd.conf:2)
 warning: KeepAlive reads one word: "# yes" is ignored (httpd.conf:1)
   KeepAlive On # yes
   ^`},
+		{"skipped", "LoadModule deflate_module b\nDeflateCompressionLevel 9\nIndexOptions x\n", `
+warning: Sallyport has no mod_deflate; missing are: gzip compression; its directives are skipped (httpd.conf:1)
+  LoadModule deflate_module b
+  ^
+AH00526: Syntax error on line 3 of httpd.conf:
+Invalid command 'IndexOptions', perhaps misspelled or defined by a module not included in the server configuration
+  IndexOptions x
+  ^
+  hint: it belongs to mod_autoindex (directory listings), which Sallyport does not have`},
 		{"unknown modules", "LoadModule ssl_module a\nLoadModule deflate_module b\nLoadModule headres_module c\nLoadModule foo_module d\nLoadModule mpm_prefork_module e\nLoadModule proxy_module f\nLoadModule proxy_module f\nLoadModule asis_module g\nLoadFile /usr/lib/libxml2.so\n", `
 warning: Sallyport has no mod_ssl; missing are: TLS; its directives SSLCACertificateFile, SSLCACertificatePath, SSLCADNRequestFile … (httpd.conf:1)
   LoadModule ssl_module a
   ^
-warning: Sallyport has no mod_deflate; missing are: gzip compression; its directives DeflateAlterETag, DeflateBufferSize, DeflateCompressionLevel … (httpd.conf:2)
+warning: Sallyport has no mod_deflate; missing are: gzip compression; its directives are skipped (httpd.conf:2)
   LoadModule deflate_module b
   ^
 warning: Sallyport has no module headres_module, nor has httpd 2.4: this line loads nothing (httpd.conf:3)

@@ -103,12 +103,13 @@ type Loader struct {
 	// Reading.
 	in       *input
 	tree     syntax.Tree
-	chain    []diag.Position // the Include lines we are below
-	explicit bool            // LoadModule decides what is loaded
-	again    bool            // a LoadModule line: read again with explicit
-	tooDeep  bool            // an Include went below maxDepth
-	stop     bool            // nothing to execute: the main file is missing
-	seen     map[string]bool // files in Config.Includes
+	chain    []diag.Position   // the Include lines we are below
+	explicit bool              // LoadModule decides what is loaded
+	again    bool              // a LoadModule line: read again with explicit
+	tooDeep  bool              // an Include went below maxDepth
+	stop     bool              // nothing to execute: the main file is missing
+	seen     map[string]bool   // files in Config.Includes
+	skipped  map[*lacking]bool // loaded, though we lack them
 
 	// Execution.
 	parents []*syntax.Node
@@ -127,6 +128,7 @@ func newLoader(o Options, explicit bool) *Loader {
 		explicit: explicit,
 		sources:  map[string]*syntax.Source{},
 		seen:     map[string]bool{},
+		skipped:  map[*lacking]bool{},
 	}
 	ld.vars.init(o)
 	ld.table.init(o.Modules, explicit, &ld.diags)

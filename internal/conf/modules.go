@@ -36,8 +36,11 @@ var knownText string
 
 // lacking is a module that httpd has.
 type lacking struct {
-	name, source, what string
-	directives         []string
+	name, source string
+	// skip: its directives may be passed over where it is loaded.
+	skip       bool
+	what       string // it does
+	directives []string
 }
 
 // known indexes known.txt: by module identifier, and by lower-case directive,
@@ -49,10 +52,10 @@ var known = sync.OnceValue(func() (k struct {
 	k.modules, k.directives = map[string]*lacking{}, map[string]*lacking{}
 	for line := range strings.Lines(knownText) {
 		f := strings.Split(strings.TrimSpace(line), "|")
-		if len(f) != 4 || strings.HasPrefix(line, "#") {
+		if len(f) != 5 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		m := &lacking{f[0], f[1], f[2], strings.Fields(f[3])}
+		m := &lacking{f[0], f[1], f[2] == "skip", f[3], strings.Fields(f[4])}
 		k.modules[m.name+"_module"] = m
 		for _, d := range m.directives {
 			k.directives[strings.ToLower(strings.TrimSuffix(d, ">"))] = m
@@ -104,7 +107,11 @@ func loadModule(c *Cmd, args []string) error {
 	case known().modules[name] != nil:
 		k := known().modules[name]
 		text := "Sallyport has no " + k.title()
-		if k.missing() != "" {
+		switch {
+		case k.skip:
+			text += "; missing are: " + k.what + "; its directives are skipped"
+			ld.skipped[k] = true
+		case k.missing() != "":
 			text += "; missing are: " + k.missing()
 		}
 		c.Warn(text, "")
@@ -133,6 +140,15 @@ func (ld *Loader) nearModule(name string) string {
 		return ""
 	}
 	return didYouMean(near+"_module", "")
+}
+
+// skips reports whether n is a directive of a lacking module that may be passed
+// over: a LoadModule line warned that it is.
+//
+// Unlike httpd: it would serve what these modules make. Debian's stock
+// configuration loads some of them for everyone, and must load here.
+func (ld *Loader) skips(n *syntax.Node) bool {
+	return len(ld.skipped) > 0 && ld.skipped[known().directives[key(n.Name, n.Section)]]
 }
 
 // unknown explains why a name is no directive here.
