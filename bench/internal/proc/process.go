@@ -133,6 +133,30 @@ func (p *Process) Complaint() string {
 	return strings.TrimSpace(string(b))
 }
 
+// Output returns what the process has written to its standard error (and
+// standard output, where that went nowhere else).
+func (p *Process) Output() string {
+	b, err := os.ReadFile(p.logs)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// Quit sends SIGQUIT to the root process, upon which a Go program prints its
+// goroutines and ends, waits for that end for at most limit, and returns what
+// was printed since. The process is stopped in any case.
+func (p *Process) Quit(limit time.Duration) string {
+	before := len(p.Output())
+	p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+	case <-time.After(limit):
+	}
+	p.Stop()
+	return p.Output()[before:]
+}
+
 // StopAll ends everything that still runs.
 func StopAll() {
 	running.Lock()
