@@ -3,6 +3,7 @@ package conf
 import (
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/regex"
 )
 
 // Context is a set of places where a directive may stand.
@@ -138,6 +139,8 @@ type Section struct {
 	// (the Match forms and "~").
 	Arg   string
 	Regex bool
+	// Pattern is Arg compiled, where Regex is set.
+	Pattern *regex.Regex
 	// Words are the arguments behind the first (<Proxy url key=value …>).
 	Words    []string
 	Dir      Vector
@@ -152,7 +155,7 @@ type Config struct {
 	Root, File string
 	Defines    map[string]string
 	Modules    []string // loaded module identifiers, e.g. "headers_module"
-	Includes   []string // files read, in order
+	Includes   []string // files read, in order, the main one first; each once
 	Warnings   diag.List
 
 	sources map[string]*syntax.Source

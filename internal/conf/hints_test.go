@@ -225,6 +225,25 @@ ServerName takes one argument, -
 	}
 }
 
+func TestIncludes(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{"httpd.conf": "Include b\nInclude [ab]\n", "a": "", "b": "Define X\n"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, diags := Load(Options{File: "httpd.conf", Root: root, Defines: []string{"Y"}})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	if got := strings.ReplaceAll(strings.Join(cfg.Includes, " "), root, ""); got != "/httpd.conf /b /a" {
+		t.Error(got)
+	}
+	if _, ok := cfg.Defines["X"]; !ok || len(cfg.Defines) != 2 || cfg.Root != root {
+		t.Error(cfg.Defines, cfg.Root)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	_, diags := Load(Options{File: "nope.conf", Root: t.TempDir()})
 	if got := diags.Error(); !strings.HasSuffix(got, "nope.conf: No such file or directory") || !strings.HasPrefix(got, "sallyport: Could not open configuration file ") {

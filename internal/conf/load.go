@@ -152,6 +152,8 @@ func (ld *Loader) readAll() {
 			ld.stop = true
 			return
 		}
+		ld.cfg.Includes = append(ld.cfg.Includes, ld.cfg.File)
+		ld.seen[ld.cfg.File] = true
 		ld.readText(ld.cfg.File, string(text))
 	}
 	if !ld.again {

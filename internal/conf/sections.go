@@ -62,7 +62,8 @@ func (sec *Section) readArgs(c *Cmd) error {
 	}
 	sec.Arg = arg
 	if sec.Regex {
-		if _, err := regex.Compile(arg, false); err != nil {
+		var err error
+		if sec.Pattern, err = regex.Compile(arg, false); err != nil {
 			return &diag.Err{Text: "Regex could not be compiled", Expected: "a regular expression; " + err.Error(), Word: word}
 		}
 	}
