@@ -8,7 +8,6 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/modules/all"
-	"sallyport/internal/modules/core"
 )
 
 // check answers -t, -S and -M.
@@ -25,7 +24,7 @@ func check(o *options) int {
 	switch {
 	case o.hosts:
 		snap.WriteHosts(os.Stdout)
-		core.WriteProcess(os.Stdout, cfg)
+		writeProcess(os.Stdout, cfg)
 	case o.modules:
 		return listModules(os.Stdout, cfg)
 	default:

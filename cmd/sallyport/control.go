@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"syscall"
-
-	"sallyport/internal/modules/core"
 )
 
 // control is -k for a server that runs: it finds it by its PidFile.
@@ -19,8 +17,8 @@ func control(o *options) int {
 		diags.Print(os.Stderr, "sallyport")
 		return 1
 	}
-	p := core.ProcessOf(cfg)
-	pid, ok := running(p.PidFile)
+	p := processOf(cfg)
+	pid, ok := running(p.pidFile)
 	if !ok {
 		switch o.signal {
 		case "restart", "graceful":

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,7 +14,6 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/modules/all"
-	"sallyport/internal/modules/core"
 	"sallyport/internal/server"
 	"sallyport/internal/snapshot"
 )
@@ -55,25 +53,25 @@ func serve(o *options) int {
 	if diags.Failed() {
 		return 1
 	}
-	p := core.ProcessOf(cfg)
-	if len(p.Listens) == 0 {
+	p := processOf(cfg)
+	if len(p.listens) == 0 {
 		return fail(errors.New("no listening sockets available: add a Listen directive"))
 	}
-	if pid, ok := running(p.PidFile); ok && pid != os.Getpid() {
+	if pid, ok := running(p.pidFile); ok && pid != os.Getpid() {
 		return fail(fmt.Errorf("httpd (pid %d) already running", pid))
 	}
 	sigs := make(chan os.Signal, 8)
 	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGWINCH)
-	if err := srv.Use(snap, listens(p)); err != nil {
+	if err := srv.Use(snap, p.listens); err != nil {
 		return fail(err)
 	}
-	if err := writePid(p.PidFile); err != nil {
+	if err := writePid(p.pidFile); err != nil {
 		srv.Stop(0)
-		return fail(fmt.Errorf("could not create %s: %w", p.PidFile, err))
+		return fail(fmt.Errorf("could not create %s: %w", p.pidFile, err))
 	}
-	if err := dropPrivileges(p); err != nil {
+	if err := dropPrivileges(p.user); err != nil {
 		srv.Stop(0)
-		os.Remove(p.PidFile)
+		os.Remove(p.pidFile)
 		return fail(err)
 	}
 	announce(srv, snap, p)
@@ -88,7 +86,7 @@ func serve(o *options) int {
 			p = reload(o, srv, p)
 			continue
 		case syscall.SIGWINCH:
-			grace = p.GracefulShutdown
+			grace = p.gracefulShutdown
 			if grace == 0 {
 				grace = 365 * 24 * time.Hour // until the last exchange has ended
 			}
@@ -96,7 +94,7 @@ func serve(o *options) int {
 			go func() {
 				for s := range sigs {
 					if s == syscall.SIGTERM || s == syscall.SIGINT {
-						os.Remove(p.PidFile)
+						os.Remove(p.pidFile)
 						os.Exit(0)
 					}
 				}
@@ -106,12 +104,12 @@ func serve(o *options) int {
 	}
 	srv.Noticef("AH00491: caught SIGTERM, shutting down")
 	srv.Stop(grace)
-	os.Remove(p.PidFile)
+	os.Remove(p.pidFile)
 	return 0
 }
 
 // reload builds the configuration anew; an error leaves the running one.
-func reload(o *options, srv *server.Server, p *core.Process) *core.Process {
+func reload(o *options, srv *server.Server, p *process) *process {
 	snap, cfg, diags := load(o, srv)
 	diags.Print(os.Stderr, "sallyport")
 	if diags.Failed() {
@@ -119,15 +117,15 @@ func reload(o *options, srv *server.Server, p *core.Process) *core.Process {
 		srv.Errorf("reload: the configuration has %d error(s), the running one stays: %s", n, firstLine(diags.Errors().Error()))
 		return p
 	}
-	next := core.ProcessOf(cfg)
-	if err := srv.Use(snap, listens(next)); err != nil {
+	next := processOf(cfg)
+	if err := srv.Use(snap, next.listens); err != nil {
 		fmt.Fprintf(os.Stderr, "sallyport: reload: %v; the running configuration stays\n", err)
 		srv.Errorf("reload: %v; the running configuration stays", err)
 		return p
 	}
-	if next.PidFile != p.PidFile {
-		if writePid(next.PidFile) == nil {
-			os.Remove(p.PidFile)
+	if next.pidFile != p.pidFile {
+		if writePid(next.pidFile) == nil {
+			os.Remove(p.pidFile)
 		}
 	}
 	srv.Noticef("AH00493: SIGUSR1 received. The new configuration serves")
@@ -139,16 +137,8 @@ func firstLine(s string) string {
 	return s
 }
 
-func listens(p *core.Process) []server.Listen {
-	var out []server.Listen
-	for _, l := range p.Listens {
-		out = append(out, server.Listen{Network: l.Network, Addr: l.Addr, TLS: l.TLS})
-	}
-	return out
-}
-
 // announce says on standard error what runs and where.
-func announce(srv *server.Server, snap *snapshot.Snapshot, p *core.Process) {
+func announce(srv *server.Server, snap *snapshot.Snapshot, p *process) {
 	var at []string
 	for _, a := range srv.Addrs() {
 		at = append(at, a.String())
@@ -192,25 +182,4 @@ func raiseFiles() {
 		l.Cur = l.Max
 		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
 	}
-}
-
-// dropPrivileges becomes User and Group when started as root.
-func dropPrivileges(p *core.Process) error {
-	if os.Geteuid() != 0 || p.User == "" || runtime.GOOS == "windows" {
-		return nil
-	}
-	uid, gid, err := p.Identity()
-	if err != nil || uid == 0 {
-		return err
-	}
-	if err := syscall.Setgroups([]int{gid}); err != nil {
-		return fmt.Errorf("set groups: %w", err)
-	}
-	if err := syscall.Setgid(gid); err != nil {
-		return fmt.Errorf("set group %s: %w", p.Group, err)
-	}
-	if err := syscall.Setuid(uid); err != nil {
-		return fmt.Errorf("set user %s: %w", p.User, err)
-	}
-	return nil
 }

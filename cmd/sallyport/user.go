@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"sallyport/internal/modules/unixd"
+)
+
+// dropPrivileges becomes User and Group when started as root, once sockets and
+// logs are open.
+func dropPrivileges(u *unixd.Conf) error {
+	if os.Geteuid() != 0 || u == nil || !u.User.Is {
+		return nil
+	}
+	who := u.User.V
+	gid := who.GID
+	if u.Group.Is {
+		gid = u.Group.V.GID
+	}
+	if gid < 0 {
+		return fmt.Errorf("user %s has no group: add a Group directive", who.Name)
+	}
+	groups := who.Also
+	if !slices.Contains(groups, gid) {
+		groups = append(slices.Clone(groups), gid)
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("set groups: %w", err)
+	}
+	if err := syscall.Setgid(gid); err != nil {
+		return fmt.Errorf("set group %d: %w", gid, err)
+	}
+	if err := syscall.Setuid(who.UID); err != nil {
+		return fmt.Errorf("set user %d: %w", who.UID, err)
+	}
+	return nil
+}

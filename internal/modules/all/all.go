@@ -1,0 +1,65 @@
+// Package all is the one ordered list of rooms. The order decides who comes
+// first where several have work in the same phase and rank: it is httpd's,
+// where httpd's matters (the proxy translates before alias, alias before the
+// file handler; ProxyPassReverse before Header).
+package all
+
+import (
+	"sallyport/internal/conf"
+	"sallyport/internal/module"
+	"sallyport/internal/modules/alias"
+	"sallyport/internal/modules/core"
+	"sallyport/internal/modules/env"
+	"sallyport/internal/modules/headers"
+	"sallyport/internal/modules/lbmethod_bybusyness"
+	"sallyport/internal/modules/lbmethod_byrequests"
+	"sallyport/internal/modules/lbmethod_bytraffic"
+	"sallyport/internal/modules/log_config"
+	"sallyport/internal/modules/logio"
+	"sallyport/internal/modules/macro"
+	"sallyport/internal/modules/mime"
+	"sallyport/internal/modules/mpm"
+	"sallyport/internal/modules/proxy"
+	"sallyport/internal/modules/proxy_balancer"
+	"sallyport/internal/modules/proxy_http"
+	"sallyport/internal/modules/proxy_wstunnel"
+	"sallyport/internal/modules/reqtimeout"
+	"sallyport/internal/modules/setenvif"
+	"sallyport/internal/modules/so"
+	"sallyport/internal/modules/unixd"
+	"sallyport/internal/modules/version"
+)
+
+// Rooms are all there are.
+var Rooms = []*module.Room{
+	&core.Room,
+	&so.Room,
+	&unixd.Room,
+	&mpm.Room,
+	&version.Room,
+	&macro.Room,
+	&reqtimeout.Room,
+	&log_config.Room,
+	&logio.Room,
+	&env.Room,
+	&setenvif.Room,
+	&mime.Room,
+	&proxy.Room,
+	&proxy_http.Room,
+	&proxy_wstunnel.Room,
+	&proxy_balancer.Room,
+	&lbmethod_byrequests.Room,
+	&lbmethod_bytraffic.Room,
+	&lbmethod_bybusyness.Room,
+	&headers.Room,
+	&alias.Room,
+}
+
+// Infos is what the loader needs to know of them.
+func Infos() []conf.ModuleInfo {
+	out := make([]conf.ModuleInfo, len(Rooms))
+	for i, r := range Rooms {
+		out[i] = conf.ModuleInfo{Name: r.Name, Source: r.Source, Static: r.Static, Directives: r.Directives}
+	}
+	return out
+}
