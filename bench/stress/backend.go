@@ -141,7 +141,7 @@ func (b *Backend) serve(conn net.Conn) {
 		}
 		if req.Method == http.MethodPost && !b.seen.first(p.Token) {
 			b.tally.Twice.Add(1)
-			b.tally.note("the POST of %s arrived a second time", p.Token)
+			b.tally.note("the POST of %s (%s, %s) arrived a second time", p.Token, p.Where, p.What.Name)
 		}
 		x := exchange{b: b, conn: conn, req: req, plan: p, random: random}
 		if !x.run() {
@@ -175,6 +175,9 @@ type exchange struct {
 // takeUpload reads the request's body and compares it with its token. It
 // reports whether all of it arrived.
 func (x *exchange) takeUpload() bool {
+	if strings.EqualFold(x.req.Header.Get("Expect"), "100-continue") && x.plan.What.Name != "deaf" && !x.send("HTTP/1.1 100 Continue\r\n\r\n") {
+		return false
+	}
 	size := int64(-1)
 	if _, err := fmt.Sscan(x.req.Header.Get("X-Upload"), &size); err != nil {
 		_, err := io.Copy(io.Discard, x.req.Body)
@@ -279,7 +282,7 @@ func (x *exchange) run() bool {
 	}
 	size := x.plan.Size
 	switch name {
-	case "length", "upload":
+	case "length", "upload", "deaf":
 		return x.send(x.length("") + x.body(size))
 	case "chunked":
 		return x.chunks("0\r\n\r\n")
@@ -328,6 +331,7 @@ func (x *exchange) run() bool {
 		return false
 	case "resetchunk", "finishchunk", "badchunk":
 		half := x.half()
+		// Never an empty half: its chunk would be the body's end.
 		x.send(x.head(200), "Transfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n", len(half), half))
 		switch name {
 		case "resetchunk":

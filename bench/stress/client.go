@@ -79,7 +79,11 @@ func (c *client) next(b Behaviour) plan {
 	if c.chance(2) {
 		where = "pool"
 	}
-	return plan{Where: where, What: b, Size: c.size(), Token: tokenOf(c.name, c.seq)}
+	p := plan{Where: where, What: b, Size: c.size(), Token: tokenOf(c.name, c.seq)}
+	if !b.Must {
+		p.Size = max(p.Size, 2) // enough to be halved
+	}
+	return p
 }
 
 // dial opens a fresh connection.

@@ -38,6 +38,7 @@ func behaviours() []Behaviour {
 		{Name: "closing", Must: true, Status: 200, Weight: 4},                // closes at once, unannounced
 		{Name: "closelater", Must: true, Status: 200, Weight: 4},             // closes the idle connection soon after
 		{Name: "upload", Must: true, Upload: true, Status: 200, Weight: 12},  // reads all, then answers
+		{Name: "deaf", Upload: true, Status: 200, Weight: 2},                 // as upload, but never says 100
 		{Name: "early", Upload: true, Status: 200, Weight: 3},                // answers before it reads the body
 		{Name: "earlyclose", Upload: true, Status: 200, Weight: 2},           // answers and closes on the upload
 		{Name: "surplus", Status: 200, Weight: 3},                            // more body than its length says
