@@ -101,3 +101,15 @@ func (v *logView) FirstLine() (connection, request bool) {
 	}
 	return connection, request
 }
+
+// Target names what the exchange is about, for messages: the file or the
+// "proxy:" URL it was mapped to, else "uri " and its path.
+func (x *Exchange) Target() string {
+	switch {
+	case x.Mapped.Kind == Proxied:
+		return "proxy:" + x.Mapped.Path
+	case x.Mapped.Kind == File && x.Mapped.Path != "":
+		return x.Mapped.Path
+	}
+	return "uri " + x.Path
+}

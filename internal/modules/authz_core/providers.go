@@ -1,0 +1,114 @@
+package authz_core
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"sallyport/internal/authz"
+	"sallyport/internal/conf"
+	"sallyport/internal/conf/syntax"
+	"sallyport/internal/exchange"
+	"sallyport/internal/modules/authz_host"
+	"sallyport/internal/modules/authz_user"
+)
+
+// providers are all there are. A room that brings more is added here.
+var providers = slices.Concat([]authz.Provider{
+	{Name: "all", Parse: parseAll},
+	{Name: "env", Parse: parseEnv},
+	{Name: "method", Parse: parseMethod},
+	{Name: "expr", Parse: parseExpr},
+	{Name: "group", Parse: parseGroup},
+}, authz_host.Providers, authz_user.Providers)
+
+func find(name string) *authz.Provider {
+	for i := range providers {
+		if providers[i].Name == name {
+			return &providers[i]
+		}
+	}
+	return nil
+}
+
+func loaded(c *conf.Cmd, p *authz.Provider) bool {
+	return p.Module == "" || c.Loader.Loaded(p.Module+"_module")
+}
+
+// known lists the words that Require takes, for messages.
+func known(c *conf.Cmd) string {
+	var names []string
+	for i := range providers {
+		if loaded(c, &providers[i]) {
+			names = append(names, providers[i].Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func parseAll(args string) (authz.Rule, error) {
+	switch {
+	case strings.EqualFold(args, "granted"):
+		return authz.Rule{Fixed: authz.Granted}, nil
+	case strings.EqualFold(args, "denied"):
+		return authz.Rule{Fixed: authz.Denied}, nil
+	}
+	return authz.Rule{}, errors.New("Argument for 'Require all' must be 'granted' or 'denied'")
+}
+
+func parseEnv(args string) (authz.Rule, error) {
+	names := syntax.Words(args)
+	return authz.Rule{Check: func(x *exchange.Exchange) authz.Result {
+		for _, n := range names {
+			if x.Env.Has(n) {
+				return authz.Granted
+			}
+		}
+		return authz.Denied
+	}}, nil
+}
+
+// httpMethods are those httpd registers at start.
+var httpMethods = []string{
+	"GET", "HEAD", "PUT", "POST", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+	"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
+	"VERSION-CONTROL", "CHECKOUT", "UNCHECKOUT", "CHECKIN", "UPDATE", "LABEL", "REPORT",
+	"MKWORKSPACE", "MKACTIVITY", "BASELINE-CONTROL", "MERGE",
+}
+
+func parseMethod(args string) (authz.Rule, error) {
+	names := syntax.Words(args)
+	for _, n := range names {
+		if !slices.Contains(httpMethods, n) {
+			return authz.Rule{}, errors.New("Invalid Method '" + n + "'")
+		}
+	}
+	// GET and HEAD are one.
+	switch get, head := slices.Contains(names, "GET"), slices.Contains(names, "HEAD"); {
+	case get && !head:
+		names = append(names, "HEAD")
+	case head && !get:
+		names = append(names, "GET")
+	}
+	return authz.Rule{Check: func(x *exchange.Exchange) authz.Result {
+		if slices.Contains(names, x.Request.Method) {
+			return authz.Granted
+		}
+		return authz.Denied
+	}}, nil
+}
+
+func parseExpr(string) (authz.Rule, error) {
+	return authz.Rule{}, errors.New("Require expr needs the expression language, which this version of Sallyport does not have")
+}
+
+// parseGroup knows who must be asked for, but no groups: without AuthGroupFile
+// nobody is in one, as in httpd.
+func parseGroup(string) (authz.Rule, error) {
+	return authz.Rule{User: true, Check: func(x *exchange.Exchange) authz.Result {
+		if x.User == "" {
+			return authz.NoUser
+		}
+		return authz.Denied
+	}}, nil
+}
