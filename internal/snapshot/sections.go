@@ -59,7 +59,7 @@ func newSite(sb *module.ServerBuild, main *conf.Server, vhost bool, plans []func
 
 func (st *site) add(src *conf.Section) {
 	n := len(st.all)
-	s := &section{src: src, arg: src.Arg}
+	s := &section{src: src, arg: src.Arg, re: src.Pattern}
 	switch src.Kind {
 	case conf.InLocation:
 		st.locations = append(st.locations, n)
@@ -102,21 +102,6 @@ func (st *site) sortDirs() {
 		}
 		return x.depth - y.depth
 	})
-}
-
-// check compiles the patterns and reports those that do not.
-func (st *site) check(b *module.Build) {
-	for _, s := range st.all {
-		if !s.src.Regex {
-			continue
-		}
-		re, err := regex.Compile(s.src.Arg, false)
-		if err != nil {
-			b.Fail(s.src.Pos, "Regex could not be compiled", err.Error())
-			continue
-		}
-		s.re = re
-	}
 }
 
 // index prepares the look-up of literal locations, so that thousands of them

@@ -10,8 +10,10 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
+	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
@@ -35,7 +37,14 @@ type Snapshot struct {
 // is an error among it.
 func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, diag.List) {
 	var diags diag.List
-	b := &module.Build{Config: cfg, Diags: &diags, Env: env}
+	b := &module.Build{Config: cfg, Diags: &diags, Env: env, Methods: map[string]func() balancer.Method{}}
+	var loaded []*module.Room
+	for _, r := range rooms {
+		if r.Static || slices.Contains(cfg.Modules, r.Name+"_module") {
+			loaded = append(loaded, r)
+			maps.Copy(b.Methods, r.Methods)
+		}
+	}
 	s := &Snapshot{Config: cfg}
 	for i, src := range append([]*conf.Server{cfg.Main}, cfg.Hosts...) {
 		sb := &module.ServerBuild{Source: src, Conf: src.Conf, Dir: src.Dir}
@@ -52,8 +61,8 @@ func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, d
 	s.Servers = b.Servers
 
 	var plans []func(*module.Plan)
-	for _, r := range rooms {
-		if r.Compile == nil || !r.Static && !slices.Contains(cfg.Modules, r.Name+"_module") {
+	for _, r := range loaded {
+		if r.Compile == nil {
 			continue
 		}
 		if plan := r.Compile(b); plan != nil {
@@ -63,7 +72,6 @@ func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, d
 	s.hosts.build(b)
 	for i, sb := range b.Servers {
 		st := newSite(sb, cfg.Main, i > 0, plans)
-		st.check(b)
 		s.sites = append(s.sites, st)
 	}
 	if hasErrors(diags) {
