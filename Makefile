@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine: make demo, make test.
+
+GO      ?= go
+BENCH   := $(GO) run ./bench
+FUZZ    ?= 5s
+
+.PHONY: all build demo test check needs fuzz bench bench-record stress clean
+
+all: build
+
+build:
+	$(GO) build -o bin/sallyport ./cmd/sallyport
+
+# A small site through a balancer on http://127.0.0.1:8080; Ctrl-C ends it.
+demo: build
+	$(GO) run ./examples/demo -sallyport bin/sallyport -f examples/demo.conf
+
+# Everything: formatting, vet, staticcheck, all tests under -race, the scripts
+# on real httpd and on Sallyport, a short run of every fuzz target.
+test: needs check
+	$(GO) test -race -timeout 15m ./...
+	$(MAKE) --no-print-directory fuzz
+
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+# The real servers the tests run against, installed from Debian when root.
+needs:
+	@sh .ci/needs
+
+# Each fuzz target for $(FUZZ).
+fuzz:
+	@sh .ci/fuzz $(FUZZ)
+
+# The race: CASE=, PEERS=, ROUNDS= and DUR= run a part of it.
+bench: build
+	$(BENCH) $(if $(CASE),-case $(CASE)) $(if $(PEERS),-peers $(PEERS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(DUR),-dur $(DUR))
+
+bench-record: build
+	$(BENCH) -write $(if $(CASE),-case $(CASE)) $(if $(PEERS),-peers $(PEERS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(DUR),-dur $(DUR))
+
+stress: build
+	$(GO) run ./bench/stress $(if $(DUR),-d $(DUR))
+
+clean:
+	rm -rf bin
