@@ -137,6 +137,7 @@ type election struct {
 func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 	p.next()
 	b.live.Lock()
+	defer b.live.Unlock()
 	b.refresh()
 	b.begin(now, !b.set.NoForceRecovery, p)
 
@@ -159,19 +160,15 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 		if s.has && b.set.NoFailover && b.knowsRoute(s.route) {
 			ref := b.refuse(RouteDown)
 			ref.Route = s.route
-			b.live.Unlock()
 			return ref
 		}
 		if m = b.choose(now, p); m == nil {
-			ref := b.refuse(AllDown)
-			b.live.Unlock()
-			return ref
+			return b.refuse(AllDown)
 		}
 		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
 	}
 	p.fill(b, m, s)
 	m.Worker.Enter() // before the next election looks who is busy
-	b.live.Unlock()
 	return Refusal{}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,19 +27,37 @@ import (
 // An act (from one "balancer" line to the next) is left out if it uses what
 // cannot be staged there, or says "# Unlike httpd" in its prose.
 func TestStoriesOnHttpd(t *testing.T) {
-	bin, err := exec.LookPath("apache2")
-	if err != nil {
-		if bin, err = exec.LookPath("/usr/sbin/apache2"); err != nil {
-			t.Skip("no apache2 here: stories are not compared with httpd")
-		}
-	}
-	if testing.Short() {
-		t.Skip("short")
-	}
 	files, _ := filepath.Glob("testdata/*.story")
 	var acts []*act
 	for _, file := range files {
-		acts = append(acts, readActs(t, file)...)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acts = append(acts, readActs(strings.TrimSuffix(filepath.Base(file), ".story"), string(text))...)
+	}
+	compare(t, acts)
+}
+
+// TestInventedOnHttpd does the same with stories made up at random.
+func TestInventedOnHttpd(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2026, 1))
+	var text strings.Builder
+	for range 50 {
+		text.WriteString(invent(rnd))
+	}
+	s := newStage()
+	told, _ := s.tell(text.String())
+	compare(t, readActs("invented", told))
+}
+
+func compare(t *testing.T, acts []*act) {
+	bin, err := exec.LookPath("/usr/sbin/apache2")
+	if err != nil {
+		t.Skip("no apache2 here: nothing is compared with httpd")
+	}
+	if testing.Short() {
+		t.Skip("short")
 	}
 	h := startHttpd(t, bin, acts)
 	for _, a := range acts {
@@ -58,6 +77,8 @@ type act struct {
 	cast     []casting
 	blocks   []actBlock
 	houses   map[string]*house
+	busyness bool // may go by bybusyness
+	held     int  // requests begun and not ended
 }
 
 type actBlock struct {
@@ -67,11 +88,7 @@ type actBlock struct {
 }
 
 // readActs takes a story apart and keeps the acts that httpd can play.
-func readActs(t *testing.T, file string) []*act {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+func readActs(name, text string) []*act {
 	var acts []*act
 	var cur *act
 	playable := true
@@ -82,7 +99,7 @@ func readActs(t *testing.T, file string) []*act {
 		cur, playable = nil, true
 	}
 	line := 1
-	for _, block := range strings.SplitAfter(string(text), "\n\n") {
+	for _, block := range strings.SplitAfter(text, "\n\n") {
 		commands, want, has := strings.Cut(block, "----\n")
 		b := actBlock{line: line}
 		line += strings.Count(block, "\n")
@@ -100,9 +117,9 @@ func readActs(t *testing.T, file string) []*act {
 			case "balancer":
 				end()
 				cur = &act{
-					title: fmt.Sprintf("%s:%d", strings.TrimSuffix(filepath.Base(file), ".story"), b.line),
-					name:  fmt.Sprintf("%s%d", strings.TrimSuffix(filepath.Base(file), ".story"), b.line), settings: strings.Join(words[1:], " "),
-					houses: map[string]*house{},
+					title: fmt.Sprintf("%s:%d", name, b.line),
+					name:  fmt.Sprintf("%s%d", name, b.line), settings: strings.Join(words[1:], " "),
+					houses: map[string]*house{}, busyness: strings.Contains(c, "bybusyness"),
 				}
 				continue
 			case "member":
@@ -120,7 +137,9 @@ func readActs(t *testing.T, file string) []*act {
 				if d, _ := time.ParseDuration(words[1]); d > 3*time.Second {
 					playable = false
 				}
-			case "begin", "end", "edit", "show":
+			case "edit":
+				cur.busyness = cur.busyness || strings.Contains(c, "bybusyness")
+			case "begin", "end", "show":
 			default:
 				playable = false
 			}
@@ -199,9 +218,10 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 		fmt.Fprintf(&c, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", m, m)
 	}
 	fmt.Fprintf(&c, "Header always set X-Vars \"%%{BALANCER_WORKER_ROUTE}e|%%{BALANCER_SESSION_STICKY}e|%%{BALANCER_SESSION_ROUTE}e|%%{BALANCER_ROUTE_CHANGED}e\"\n")
-	c.WriteString("ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\nTimeout 5\n<Location /manager>\nSetHandler balancer-manager\n</Location>\nProxyPass /manager !\n")
+	c.WriteString("ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\nTimeout 5\n")
 	for _, a := range acts {
-		fmt.Fprintf(&c, "<Proxy balancer://%s>\n", a.name)
+		// A host for each, so that its manager shows no other's members.
+		fmt.Fprintf(&c, "<VirtualHost *>\nServerName %s\n<Location /manager>\nSetHandler balancer-manager\n</Location>\nProxyPass /manager !\n<Proxy balancer://%s>\n", a.name, a.name)
 		for _, m := range a.cast {
 			h := &house{name: m.name, status: 200, gate: make(chan struct{})}
 			h.open(t)
@@ -213,7 +233,7 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 		for _, w := range strings.Fields(a.settings) {
 			fmt.Fprintf(&c, "ProxySet %s\n", w)
 		}
-		fmt.Fprintf(&c, "</Proxy>\nProxyPass /%s balancer://%s\n", a.name, a.name)
+		fmt.Fprintf(&c, "</Proxy>\nProxyPass /%s balancer://%s\n</VirtualHost>\n", a.name, a.name)
 	}
 	conf := filepath.Join(dir, "httpd.conf")
 	if err := os.WriteFile(conf, []byte(c.String()), 0o666); err != nil {
@@ -292,18 +312,21 @@ func (a *act) play(t *testing.T, h *httpd) {
 			case "begin":
 				who, end := a.hold(t, h)
 				held[words[1]] = end
+				a.held++
 				if w := next(); w != who {
 					t.Errorf("line %d: %s\nhttpd: %s\nstory: %s", b.line, c, who, w)
 				}
 			case "end":
 				held[words[1]]()
-				time.Sleep(20 * time.Millisecond)
+				a.held--
+				a.settle(t, h)
 			case "tick":
 				d, _ := time.ParseDuration(words[1])
 				time.Sleep(d)
 			case "edit":
 				a.edit(t, h, words[1], words[2:])
 			case "show":
+				a.settle(t, h)
 				for _, got := range a.show(t, h) {
 					if w := next(); !strings.HasPrefix(w, got) {
 						t.Errorf("line %d: show\nhttpd: %s\nstory: %s", b.line, got, w)
@@ -326,13 +349,14 @@ func served(line string, n int) []string {
 func (a *act) get(t *testing.T, h *httpd, words []string) (who, env string) {
 	target := h.base + "/" + a.name + "/"
 	req, _ := http.NewRequest("GET", target, nil)
+	req.Host = a.name
 	for _, w := range words[1:] {
 		switch k, v, _ := strings.Cut(w, "="); k {
 		case "cookie":
 			req.Header.Set("Cookie", strings.ReplaceAll(v, "+", " "))
 		case "url":
 			path, query, _ := strings.Cut(v, "?")
-			req.URL.Opaque = "//" + req.URL.Host + "/" + a.name + path
+			req.URL.Opaque = "//" + a.name + "/" + a.name + path
 			req.URL.RawQuery = query
 		}
 	}
@@ -342,8 +366,8 @@ func (a *act) get(t *testing.T, h *httpd, words []string) (who, env string) {
 	}
 	io.Copy(io.Discard, res.Body)
 	res.Body.Close()
-	if strings.Contains(a.settings, "bybusyness") {
-		time.Sleep(3 * time.Millisecond) // httpd counts the member busy a moment longer than the client waits
+	if a.busyness {
+		a.settle(t, h)
 	}
 	who, env = res.Header.Get("X-Member"), res.Header.Get("X-Vars")
 	switch {
@@ -361,7 +385,7 @@ func (a *act) hold(t *testing.T, h *httpd) (who string, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "GET /%s/hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", a.name)
+	fmt.Fprintf(conn, "GET /%s/hold HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", a.name, a.name)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -424,8 +448,8 @@ func (a *act) edit(t *testing.T, h *httpd, name string, words []string) {
 	}
 	req, _ := http.NewRequest("POST", h.base+"/manager", strings.NewReader(f.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Referer", "http://localhost/manager")
-	req.Host = "localhost"
+	req.Header.Set("Referer", "http://"+a.name+"/manager")
+	req.Host = a.name
 	res, err := h.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -443,12 +467,28 @@ var (
 	managerField    = regexp.MustCompile(`<httpd:(\w+)>([^<]*)</httpd:\w+>`)
 )
 
+// settle waits until httpd has finished with all requests but those held: it
+// counts a member busy a moment longer than the client waits.
+func (a *act) settle(t *testing.T, h *httpd) {
+	for range 500 {
+		busy := 0
+		for _, line := range a.show(t, h) {
+			_, after, _ := strings.Cut(line, " busy=")
+			n, _ := strconv.Atoi(strings.Fields(after)[0])
+			busy += n
+		}
+		if busy == a.held {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
 // show prints the members as the manager has them, up to lbstatus.
 func (a *act) show(t *testing.T, h *httpd) (lines []string) {
-	time.Sleep(20 * time.Millisecond)
 	req, _ := http.NewRequest("GET", h.base+"/manager?xml=1", nil)
-	req.Header.Set("Referer", "http://localhost/manager")
-	req.Host = "localhost"
+	req.Header.Set("Referer", "http://"+a.name+"/manager")
+	req.Host = a.name
 	res, err := h.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -472,4 +512,84 @@ func (a *act) show(t *testing.T, h *httpd) (lines []string) {
 		t.Errorf("the manager shows nothing of %s: %.2000s", a.name, page)
 	}
 	return lines
+}
+
+// invent makes up one act. It stays clear of what is decided otherwise than in
+// httpd: failing acts have one member down at a time and no others disabled,
+// and nothing fails under bytraffic.
+func invent(rnd *rand.Rand) string {
+	var b strings.Builder
+	one := func(of ...string) string { return of[rnd.IntN(len(of))] }
+	some := func(percent int) bool { return rnd.IntN(100) < percent }
+	method := one("", "", "lbmethod=byrequests", "lbmethod=bybusyness", "lbmethod=bytraffic")
+	traffic := strings.HasSuffix(method, "bytraffic")
+	failing, sticky := !traffic && some(50), !traffic && some(60)
+	fmt.Fprintf(&b, "balancer %s", method)
+	if sticky {
+		b.WriteString(" stickysession=" + one("S", "S", "S|s"))
+		if some(30) {
+			b.WriteString(" nofailover=On")
+		}
+	}
+	if some(20) {
+		b.WriteString(" maxattempts=" + one("1", "2", "3"))
+	}
+	if !failing && some(30) {
+		b.WriteString(" failonstatus=500,404")
+	}
+	names := strings.Split("abcdef", "")[:2+rnd.IntN(5)]
+	states := []string{"H", "R", "N", "H", "R"}
+	if !failing {
+		states = append(states, "D", "S", "I")
+	}
+	for _, n := range names {
+		fmt.Fprintf(&b, "\nmember %s", n)
+		if some(50) && !traffic {
+			b.WriteString(" loadfactor=" + one("2", "3", "1.5", "5", "2.25", "10"))
+		}
+		if some(25) {
+			b.WriteString(" lbset=" + one("0", "1", "2", "3"))
+		}
+		if some(40) {
+			b.WriteString(" status=+" + one(states...))
+		}
+		if sticky {
+			b.WriteString(" route=" + one(n, n, n, "z"))
+			if some(30) {
+				b.WriteString(" redirect=" + one(names...))
+			}
+		}
+		if traffic {
+			fmt.Fprintf(&b, "\nbackend %s sent=200 received=20020", n)
+		}
+	}
+	down := ""
+	for range 3 + rnd.IntN(6) {
+		switch k := rnd.IntN(10); {
+		case k < 5 || traffic:
+			fmt.Fprintf(&b, "\nelect x%d", 1+rnd.IntN(9))
+			if r := one(append(names, "q")...); sticky && some(60) {
+				b.WriteString(one(" cookie=S=1."+r, " cookie=o=1;+S=x."+r, " url=/p;s=1."+r, " url=/p?S=1."+r, " url=/p;S=1."+r+"?x=1"))
+			}
+		case failing && k < 7:
+			if down != "" {
+				fmt.Fprintf(&b, "\nbackend %s ok", down)
+				down = ""
+			} else {
+				down = one(names...)
+				fmt.Fprintf(&b, "\nbackend %s refused", down)
+			}
+		case !failing && k < 7:
+			fmt.Fprintf(&b, "\nbackend %s %s", one(names...), one("404", "500", "503", "200"))
+		case !failing && k < 9:
+			fmt.Fprintf(&b, "\nedit %s %s", one(names...), one("status=+D", "status=-D", "status=+S", "status=-S", "status=+N", "status=-N",
+				"status=+H", "status=-H", "status=+R", "status=-R", "status=-I", "lbset=1", "lbset=0", "route=q", "route=a", "redirect=b"))
+		case k < 9:
+			fmt.Fprintf(&b, "\nedit %s loadfactor=%s", one(names...), one("1", "4"))
+		default:
+			b.WriteString("\nshow")
+		}
+	}
+	b.WriteString("\nelect x12\nshow\n----\n\n")
+	return b.String()
 }

@@ -62,9 +62,23 @@ func tell(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	s := newStage()
-	for _, block := range strings.SplitAfter(string(text), "\n\n") {
+	told, wrong := newStage().tell(string(text))
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(told), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for _, w := range wrong {
+		t.Errorf("%s:\n%s", file, w)
+	}
+}
+
+// tell plays a story. It returns the story as it went, and where that is not
+// as it was told.
+func (s *stage) tell(text string) (told string, wrong []string) {
+	var out strings.Builder
+	for _, block := range strings.SplitAfter(text, "\n\n") {
 		commands, want, has := strings.Cut(block, "----\n")
 		if !has {
 			out.WriteString(block)
@@ -80,19 +94,15 @@ func tell(t *testing.T, file string) {
 		if want = strings.TrimSuffix(want, "\n"); want != "" && !strings.HasSuffix(want, "\n") {
 			want += "\n"
 		}
-		if got != want && !*rewrite {
-			t.Errorf("%s:\n%sgot:\n%swant:\n%s", file, commands, got, want)
+		if got != want {
+			wrong = append(wrong, fmt.Sprintf("%sgot:\n%swant:\n%s", commands, got, want))
 		}
 		out.WriteString(commands + "----\n" + got)
 		if strings.HasSuffix(block, "\n\n") {
 			out.WriteString("\n")
 		}
 	}
-	if *rewrite {
-		if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return out.String(), wrong
 }
 
 // stage is what a story plays on.
