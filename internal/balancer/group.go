@@ -67,7 +67,7 @@ func (g *group) begin(now time.Time, force bool, p *Pick) {
 // look brings the candidates up to date for a method: errors whose time is
 // over are forgiven. It reports whether there is anyone to choose.
 func (g *group) look(now time.Time, p *Pick) bool {
-	if g.walked && !now.After(g.walkDue) && len(g.cand.members) > 0 {
+	if g.walked && g.fresh() && !now.After(g.walkDue) && len(g.cand.members) > 0 {
 		return true
 	}
 	due, found := g.walk(now, p, nil)
@@ -133,8 +133,8 @@ func (g *group) lookFurther(now time.Time, p *Pick) {
 }
 
 // walk goes through the sets, lowest first, and forgives what is due, until a
-// set has someone to offer: found. due is when it might do more. Members that but
-// has tried do not count.
+// set has someone to offer: found. Members that but has tried (nil: none) do
+// not count. due is when it might find more to forgive.
 func (g *group) walk(now time.Time, p, but *Pick) (due time.Time, found bool) {
 	due = never
 	for set, more := g.nextSet(-1); more && !found; set, more = g.nextSet(set) {

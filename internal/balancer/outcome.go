@@ -74,15 +74,15 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 	cause := b.cause(o)
 	if cause == NoCause && !o.Fault.Row().Unsent {
 		if w.Troubled() && o.Fault == fault.None {
-			b.live.Lock()
+			b.g.live.Lock()
 			w.Recover()
-			b.live.Unlock()
+			b.g.live.Unlock()
 		}
 		return Verdict{}
 	}
 
 	v := Verdict{member: m, name: b.name}
-	b.live.Lock()
+	b.g.live.Lock()
 	if cause != NoCause && w.Fail(now) {
 		v.Error, v.Cause, v.Status, v.RetryAt = true, cause, o.Status, now.Add(m.Retry)
 	}
@@ -93,7 +93,7 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 		p.attempts++
 		p.addTried(m)
 	}
-	b.live.Unlock()
+	b.g.live.Unlock()
 	if v.Again {
 		b.Release(p)
 	}
