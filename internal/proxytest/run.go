@@ -497,8 +497,8 @@ func (r *run) complain(st *Step, problems []string) {
 	if text := r.log("error").unread(); text != "" {
 		section("error log of this step", text)
 	}
-	if text := r.proc.output.String(); text != "" {
-		section("output of the server", text)
+	if text := r.proc.output.String()[r.said:]; text != "" {
+		section("output of the server in this step", text)
 	}
 	r.t.Errorf("%s", b.String())
 }
