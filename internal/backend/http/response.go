@@ -299,14 +299,26 @@ func (c *conn) next(n int) ([]byte, error) {
 	return nil, io.EOF
 }
 
-// more reads from the backend while a body is on its way.
+// more reads from the backend while a body is on its way. Nothing is held back:
+// what the client has not been sent yet goes out before we wait.
 func (c *conn) more() error {
 	c.Guard.Arm(c.work.Timeout)
-	if !c.x.Down.Waiting(&c.Guard) {
-		return errClientGone
-	}
-	defer c.x.Down.Waiting(nil)
+	c.peek = c.Raw != nil && c.x.Begun
 	f := c.fill()
+	if f == waitFault {
+		c.Guard.Disarm()
+		if err := c.x.Down.Flush(); err != nil {
+			c.x.Aborted = true
+			return errClientGone
+		}
+		c.Guard.Arm(c.work.Timeout)
+		if !c.x.Down.Waiting(&c.Guard) {
+			return errClientGone
+		}
+		f = c.fill()
+		c.x.Down.Waiting(nil)
+	}
+	c.peek = false
 	c.Guard.Disarm()
 	if f == nil {
 		return nil
@@ -350,16 +362,41 @@ func (c *conn) Deliver(x *exchange.Exchange) *fault.Fault {
 			}
 			return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
 		}
-		// Nothing is held back: what has come goes out before we wait for
-		// more.
-		if c.r == c.w && !c.bodyEnd {
-			if err := x.Down.Flush(); err != nil {
-				x.Aborted = true
-				return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
-			}
+	}
+	if t := c.trailerFor(x); t != nil {
+		if err := x.Down.End(t); err != nil {
+			x.Aborted = true
 		}
 	}
 	return nil
+}
+
+// trailerFor gives the response's trailer section to a client that asked for
+// such (TE: trailers).
+//
+// Unlike httpd, which drops it: gRPC and signed bodies need it.
+func (c *conn) trailerFor(x *exchange.Exchange) *message.Header {
+	if c.framing.Kind != wire.Chunks || !c.bodyEnd {
+		return nil
+	}
+	t := c.trailer()
+	if t == nil || wire.BadField(t) >= 0 {
+		return nil
+	}
+	if te, ok := x.Request.Header.Known(message.TE); !ok || !message.HasToken(te, "trailers") {
+		return nil
+	}
+	t.DelFunc(func(f *message.Field) bool {
+		switch f.Known {
+		case message.Other:
+			return false
+		case message.ContentLength, message.TransferEncoding, message.Host, message.Connection,
+			message.SetCookie, message.Authorization, message.Trailer, message.ContentType, message.ContentEncoding:
+			return true
+		}
+		return false
+	})
+	return t
 }
 
 // splice lets the kernel move the rest of a counted body.

@@ -39,6 +39,7 @@ type conn struct {
 
 	step   func(uintptr) bool // receive, as a value made once
 	unsent bool               // receive has not yet sent out
+	peek   bool               // receive is not to wait: see errWouldBlock
 	n      int                // result of receive
 	err    error
 
@@ -153,6 +154,9 @@ func (c *conn) fill() *fault.Fault {
 			c.read += int64(c.n)
 			return nil
 		}
+		if err == errWouldBlock {
+			return waitFault
+		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			switch c.Guard.Expired() {
 			case watch.Due:
@@ -180,6 +184,12 @@ func (c *conn) fill() *fault.Fault {
 		return &fault.Fault{Kind: fault.ClosedEarly, Err: err}
 	}
 }
+
+// errWouldBlock ends a fill that was only to look (peek); waitFault says so.
+var (
+	errWouldBlock = errors.New("nothing there yet")
+	waitFault     = &fault.Fault{Err: errWouldBlock}
+)
 
 // receive is the callback of RawConn.Read, and with fd 0 its plain stand-in.
 func (c *conn) receive(fd uintptr) bool {
@@ -219,6 +229,10 @@ func (c *conn) receive(fd uintptr) bool {
 		case err == syscall.EAGAIN:
 			if c.r == c.w {
 				c.dropIn()
+			}
+			if c.peek {
+				c.peek, c.err = false, errWouldBlock
+				return true
 			}
 			return false
 		case err != nil:

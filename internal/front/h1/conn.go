@@ -22,6 +22,7 @@ import (
 
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
+	"sallyport/internal/message"
 	"sallyport/internal/rawio"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
@@ -234,10 +235,15 @@ func (c *conn) ready(fd uintptr) bool {
 
 // ended: the client will send no more.
 func (c *conn) ended() {
-	c.next = hangUp
-	if c.x == nil && c.r < c.w && c.begin() {
+	switch {
+	case c.x != nil: // gathering its body
+		c.badHead(&wire.Problem{Status: 400, Text: "the request body ends early"}, "")
+		c.finish()
+	case c.r < c.w && c.begin():
 		c.badHead(&wire.Problem{Status: 400, Text: "the head ends before its blank line"}, "")
 		c.finish()
+	default:
+		c.next = hangUp
 	}
 }
 
@@ -321,6 +327,10 @@ func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.
 	if p != nil {
 		return p
 	}
+	if v, ok := x.Request.Header.Known(message.Expect); ok && x.Request.Version >= message.HTTP11 &&
+		!message.EqualFold(v, "100-continue") {
+		return problemExpect
+	}
 	x.RawPath, x.Query, x.HasQuery = t.Path, t.Query, t.HasQuery
 	c.body.start(fr, &x.Request)
 	return nil
@@ -336,10 +346,13 @@ func (c *conn) begin() bool {
 	return true
 }
 
+var problemExpect = &wire.Problem{Status: 417, Text: "the client expects what this server does not know"}
+
 func (c *conn) newExchange() {
 	x := exchange.Get()
 	x.Client, x.Down, x.Received = &c.client, &c.out, time.Now()
 	x.KeepAlive = true
+	x.Request.Version = message.HTTP10 // until the head is parsed
 	c.x = x
 	c.out.begin(x, c.set)
 }
@@ -385,7 +398,9 @@ func (c *conn) badHead(p *wire.Problem, head string) {
 	if c.x == nil {
 		c.newExchange()
 	}
-	c.x.Line = firstLine(head)
+	if c.x.Request.Target == "" {
+		c.x.Line = firstLine(head)
+	}
 	c.x.KeepAlive = false
 	c.next = goodbye
 	c.visit.Refuse(c.x, p.Status, p.Error())

@@ -93,9 +93,6 @@ func (o *response) Begin(r *message.Response) error {
 		// anybody's guess.
 		o.keep = false
 	}
-	if x.Request.Version < message.HTTP10 {
-		return nil
-	}
 	o.room()
 	b := o.buf
 	reason := r.Reason
