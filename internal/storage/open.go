@@ -67,13 +67,13 @@ func failed(x *exchange.Exchange, err error) exchange.Verdict {
 	case err == errLink, errors.Is(err, syscall.ELOOP):
 		return noLink(x, path)
 	case errors.Is(err, fs.ErrPermission):
-		x.Logf(errorlog.Error, "core", "AH00132: file permissions deny server access: %s", path)
+		x.LogErr(errorlog.Error, "core", err, "AH00132: file permissions deny server access: %s", path)
 		return exchange.Status(403)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		x.Logf(errorlog.Error, "core", "AH00132: open %s: %v", path, reason(err))
+		x.LogErr(errorlog.Error, "core", err, "opening %s failed", path)
 		return exchange.Status(503)
 	}
-	x.Logf(errorlog.Error, "core", "AH00036: access to %s failed (filesystem path '%s'): %v", x.Path, path, reason(err))
+	x.LogErr(errorlog.Error, "core", err, "AH00036: access to %s failed (filesystem path '%s')", x.Path, path)
 	return exchange.Status(403)
 }
 

@@ -134,11 +134,11 @@ func gone(err error) bool {
 func refuse(x *exchange.Exchange, path string, err error) exchange.Verdict {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		x.Logf(errorlog.Error, "core", "AH00035: access to %s denied (filesystem path '%s') because search permissions are missing on a component of the path", x.Path, path)
+		x.LogErr(errorlog.Error, "core", err, "AH00035: access to %s denied (filesystem path '%s') because search permissions are missing on a component of the path", x.Path, path)
 	case errors.Is(err, syscall.ELOOP):
 		return noLink(x, path)
 	default:
-		x.Logf(errorlog.Error, "core", "AH00036: access to %s failed (filesystem path '%s'): %v", x.Path, path, reason(err))
+		x.LogErr(errorlog.Error, "core", err, "AH00036: access to %s failed (filesystem path '%s')", x.Path, path)
 	}
 	return exchange.Status(403)
 }
@@ -146,15 +146,6 @@ func refuse(x *exchange.Exchange, path string, err error) exchange.Verdict {
 func noLink(x *exchange.Exchange, path string) exchange.Verdict {
 	x.Logf(errorlog.Error, "core", "AH00037: Symbolic link not allowed or link target not accessible: %s", path)
 	return exchange.Status(403)
-}
-
-// reason strips what the log line says anyway.
-func reason(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // climbs reports a ".." segment.
