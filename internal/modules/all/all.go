@@ -7,9 +7,14 @@ package all
 import (
 	"sallyport/internal/conf"
 	"sallyport/internal/module"
+	"sallyport/internal/modules/access_compat"
 	"sallyport/internal/modules/alias"
+	"sallyport/internal/modules/authz_core"
+	"sallyport/internal/modules/authz_host"
+	"sallyport/internal/modules/authz_user"
 	"sallyport/internal/modules/core"
 	"sallyport/internal/modules/env"
+	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/headers"
 	"sallyport/internal/modules/lbmethod_bybusyness"
 	"sallyport/internal/modules/lbmethod_byrequests"
@@ -44,6 +49,10 @@ var Rooms = []*module.Room{
 	&env.Room,
 	&setenvif.Room,
 	&mime.Room,
+	&authz_core.Room,
+	&authz_host.Room,
+	&authz_user.Room,
+	&access_compat.Room,
 	&proxy.Room,
 	&proxy_http.Room,
 	&proxy_wstunnel.Room,
@@ -53,6 +62,7 @@ var Rooms = []*module.Room{
 	&lbmethod_bybusyness.Room,
 	&headers.Room,
 	&alias.Room,
+	&files.Room,
 }
 
 // Infos is what the loader needs to know of them.
