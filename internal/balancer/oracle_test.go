@@ -1,3 +1,5 @@
+//go:build linux
+
 package balancer_test
 
 import (
@@ -240,6 +242,7 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, "-f", conf, "-DFOREGROUND")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // a test that panics leaves no server behind
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
