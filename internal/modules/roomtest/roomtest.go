@@ -23,7 +23,6 @@ import (
 
 // House is a configuration that serves recorded clients.
 type House struct {
-	t    testing.TB
 	Snap *snapshot.Snapshot
 	// Diags are the warnings of loading and compiling.
 	Diags diag.List
@@ -51,7 +50,7 @@ func Compile(t testing.TB, root, text string, rooms ...*module.Room) (*House, di
 	if snap == nil {
 		return nil, diags
 	}
-	return &House{t: t, Snap: snap, Diags: diags}, diags
+	return &House{Snap: snap, Diags: diags}, diags
 }
 
 // New is Compile for a text that must be right.
@@ -73,7 +72,6 @@ func NewAt(t testing.TB, root, text string, rooms ...*module.Room) *House {
 // Do sends one request, as exchangetest.NewExchange makes it, through all
 // phases. Without a Host field it asks for "example.test".
 func (h *House) Do(method, target string, headers ...string) *exchangetest.Recorder {
-	h.t.Helper()
 	x, rec := h.Exchange(method, target, headers...)
 	h.Serve(x)
 	return rec
