@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -443,8 +444,8 @@ func (d *draft) warn() {
 	}
 }
 
-// blockAddrs resolves the words of ProxyBlock that look like host names or
-// addresses.
+// blockAddrs resolves the words of ProxyBlock that may be host names, once, at
+// load. Names that have no address then are only compared as text.
 func blockAddrs(words []string, test bool) []netip.Addr {
 	var out []netip.Addr
 	for _, w := range words {
@@ -452,21 +453,20 @@ func blockAddrs(words []string, test bool) []netip.Addr {
 			out = append(out, a.Unmap())
 			continue
 		}
-		if test || !strings.Contains(strings.Trim(w, "."), ".") {
+		if test || w == "*" || strings.HasPrefix(w, ".") {
 			continue
 		}
-		found, err := net.LookupIP(w)
-		if err != nil {
-			continue
-		}
-		for _, ip := range found {
-			if a, ok := netip.AddrFromSlice(ip); ok {
-				out = append(out, a.Unmap())
-			}
+		ctx, cancel := context.WithTimeout(context.Background(), blockLookup)
+		found, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", w)
+		cancel()
+		for _, a := range found {
+			out = append(out, a.Unmap())
 		}
 	}
 	return out
 }
+
+const blockLookup = 2 * time.Second
 
 // defaults of the per-section settings.
 func sectionConf(v conf.Vector) *dirConf {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/errorlog"
@@ -54,15 +55,12 @@ func safe(method string) bool {
 	return false
 }
 
-// copyFields takes over the client's end-to-end fields, those of a repeated
-// name joined in one, at the place of the first. It returns the Host.
+// copyFields takes over the client's end-to-end fields. It returns the Host.
 func (h *handler) copyFields(x *exchange.Exchange, rec *record) (host string, hasHost bool) {
 	r := &rec.req
 	in := x.Request.Header.Fields
 	out := r.Header.Fields[:0]
 	hop := connectionList(&x.Request.Header)
-	var known, other uint64 // which fields are there; other: perhaps
-	var index map[string]int
 	for i := range in {
 		f := &in[i]
 		switch f.Known {
@@ -93,74 +91,13 @@ func (h *handler) copyFields(x *exchange.Exchange, rec *record) (host string, ha
 				continue
 			}
 		}
-		if hop.lists(f.Name) {
-			continue
-		}
-		if f.Known != message.Other {
-			if bit := uint64(1) << f.Known; known&bit == 0 {
-				known |= bit
-				out = append(out, *f)
-				continue
-			}
-			join(out, f)
-			continue
-		}
-		bit := uint64(1) << ((len(f.Name)*8 + int(f.Name[0]|0x20)) & 63)
-		if other&bit == 0 {
-			other |= bit
-			out = append(out, *f)
-			continue
-		}
-		if len(in) > manyFields {
-			if index == nil {
-				index = indexed(out)
-			}
-			name := lower(f.Name)
-			if k, ok := index[name]; ok {
-				out[k].Value += ", " + f.Value
-				continue
-			}
-			index[name] = len(out)
-		} else if join(out, f) {
+		if hop != nil && hop.lists(f.Name) {
 			continue
 		}
 		out = append(out, *f)
 	}
 	r.Header.Fields = out
 	return host, hasHost
-}
-
-// manyFields is the number of fields from which repeated names are found by a
-// map instead of a search.
-const manyFields = 256
-
-func indexed(fields []message.Field) map[string]int {
-	m := make(map[string]int, 2*len(fields))
-	for i := range fields {
-		m[lower(fields[i].Name)] = i
-	}
-	return m
-}
-
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
-// join appends f's value to the field of the same name, if there is one.
-func join(fields []message.Field, f *message.Field) bool {
-	for i := range fields {
-		if fields[i].Known == f.Known && message.EqualFold(fields[i].Name, f.Name) {
-			fields[i].Value += ", " + f.Value
-			return true
-		}
-	}
-	return false
 }
 
 // merge appends a value to a field, or adds it (apr_table_mergen).
@@ -233,7 +170,8 @@ func (h *handler) viaText(x *exchange.Exchange) string {
 		s += ":" + strconv.Itoa(int(port))
 	}
 	if h.site.via == viaFull {
-		if t := x.ServerToken(); t != "" {
+		// The product alone, however much the Server field tells.
+		if t, _, _ := strings.Cut(x.ServerToken(), " "); t != "" {
 			s += " (" + t + ")"
 		}
 	}

@@ -98,6 +98,7 @@ func (s *site) take(x *exchange.Exchange, r *route, real string, n int, groups [
 		return exchange.Declined
 	}
 	rec := recordOf(x)
+	joinRepeated(&x.Request.Header)
 	rec.route, rec.site = r, s
 	rec.encoded = r.encoded
 	raw := r.nocanon && !r.servlet
@@ -225,8 +226,8 @@ func (s *site) record(x *exchange.Exchange) *record {
 // adopt makes the record of a URL that no alias made.
 func (s *site) adopt(x *exchange.Exchange) *record {
 	rec := recordOf(x)
+	joinRepeated(&x.Request.Header)
 	rec.site = s
-	rec.authority = -1
 	if i := strings.IndexByte(x.Mapped.Path, '|'); i > 0 && strings.HasPrefix(x.Mapped.Path, "unix:") {
 		// The socket stays with the worker's name; the URL behind it counts.
 		rec.socket = x.Mapped.Path[:i+1]
