@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -143,7 +144,7 @@ func (b *Backend) serve(conn net.Conn) {
 			b.tally.Twice.Add(1)
 			b.tally.note("the POST of %s (%s, %s) arrived a second time", p.Token, p.Where, p.What.Name)
 		}
-		x := exchange{b: b, conn: conn, req: req, plan: p, random: random}
+		x := exchange{b: b, conn: conn, r: r, req: req, plan: p, random: random}
 		if !x.run() {
 			return
 		}
@@ -167,6 +168,7 @@ func (b *Backend) unreadable(err error) {
 type exchange struct {
 	b      *Backend
 	conn   net.Conn
+	r      *bufio.Reader
 	req    *http.Request
 	plan   plan
 	random *rand.Rand
@@ -313,6 +315,8 @@ func (x *exchange) run() bool {
 		return x.send(x.length("") + x.body(size) + "surplus of " + x.plan.Token)
 	case "poison":
 		return x.send(x.length("") + x.body(size) + "HTTP/1.1 200 OK\r\nX-Token: poison\r\nContent-Length: 7\r\n\r\npoison\n")
+	case "latepoison":
+		return x.send(x.length("")+x.body(size)) && x.poisonLate()
 	case "reset":
 		return x.reset()
 	case "finish":
@@ -372,6 +376,19 @@ func (x *exchange) dribble() bool {
 		time.Sleep(time.Duration(1+x.random.IntN(20)) * time.Millisecond)
 	}
 	return true
+}
+
+// poisonLate sends an answer nobody asked for to a connection that has rested
+// for a moment, unless the next request is there already. Then it closes.
+func (x *exchange) poisonLate() bool {
+	if err := x.conn.SetReadDeadline(time.Now().Add(time.Duration(200+x.random.IntN(2000)) * time.Microsecond)); err != nil {
+		return false
+	}
+	if _, err := x.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err == nil && x.conn.SetReadDeadline(time.Time{}) == nil
+	}
+	x.send("HTTP/1.1 200 OK\r\nX-Token: " + lateToken + "\r\nContent-Length: 5\r\n\r\nlate\n")
+	return false
 }
 
 // stall answers nothing until the proxy gives up or stallTime has passed. A

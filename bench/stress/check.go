@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"sallyport/bench/internal/proc"
@@ -79,6 +80,19 @@ func alarms(text string) []string {
 		}
 	}
 	return found
+}
+
+// lastWords is the part of what a process printed that says why it ended: a
+// Go program's panic and the goroutine that had it, else the last lines.
+func lastWords(text string) string {
+	for _, word := range []string{"panic:", "fatal error:"} {
+		if i := strings.Index(text, word); i >= 0 {
+			text = text[i:]
+			return text[:min(len(text), 1500)]
+		}
+	}
+	text = text[max(0, len(text)-600):]
+	return strings.TrimSpace("(no panic) " + text)
 }
 
 // lines counts a file's lines; 0 when it cannot be read.

@@ -145,7 +145,8 @@ func stress(ctx context.Context, o options, s subject, dir string, out io.Writer
 			return 0, fmt.Errorf("interrupted")
 		}
 		if !p.Alive() {
-			return 0, fmt.Errorf("%s ended under load: %s", s.name, p.Complaint())
+			v := verdict{subject: s, tally: tally, states: states, connect: failed.n.Load(), died: lastWords(p.Output())}
+			return v.report(out), nil
 		}
 		fmt.Fprintf(os.Stderr, "stress: run %d of 2 done: %d right, %d files, %.1f MB\n", i, tally.total(Right), states[i].Files, mb(states[i].Memory))
 	}
@@ -169,7 +170,8 @@ type connectFailures struct{ n atomic.Int64 }
 
 // load lets all clients visit until length has passed, and waits for the last.
 func load(ctx context.Context, o options, port int, tally *Tally, failed *connectFailures, phase int, length time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, length)
+	end := time.Now().Add(length)
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	table := behaviours()
 	weight := 0
@@ -185,7 +187,8 @@ func load(ctx context.Context, o options, port int, tally *Tally, failed *connec
 				random: rand.New(rand.NewPCG(o.seed, uint64(phase*100_000+id))), tally: tally, table: table, weight: weight}
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					if err := k.visit(c, ctx); err != nil && ctx.Err() == nil {
+					// A connection being made when the time is up is no failure.
+					if err := k.visit(c, ctx); err != nil && time.Until(end) > 100*time.Millisecond {
 						failed.n.Add(1)
 						tally.noteLost("a %s client could not connect: %v", k.name, err)
 						rest(ctx, 100*time.Millisecond)
@@ -237,12 +240,16 @@ type verdict struct {
 	logged, answered int64
 	quiet, loud      int // goroutines
 	alarms           []string
+	died             string // what it printed when it ended under load
 }
 
 // failures lists what must not be, each a line.
 func (v verdict) failures() []string {
 	t := v.tally
 	var list []string
+	if v.died != "" {
+		list = append(list, "ended under load: "+v.died)
+	}
 	must := func(n int64, what string) {
 		if n > 0 {
 			list = append(list, fmt.Sprintf("%d %s", n, what))
@@ -254,6 +261,9 @@ func (v verdict) failures() []string {
 	must(t.Garbled.Load(), "requests arrived that no client had sent so")
 	must(t.BadUpload.Load(), "uploads arrived wrong")
 	must(t.Twice.Load(), "unsafe requests arrived twice")
+	if v.died != "" {
+		return list
+	}
 	must(v.answered-v.logged, "answers are missing in the access log")
 	must(int64(100-v.calm), "of 100 plain requests failed after all was over")
 	if v.subject.strict {
@@ -289,7 +299,7 @@ func (v verdict) report(out io.Writer) int {
 	fmt.Fprintln(w)
 	w.Flush()
 	t := v.tally
-	fmt.Fprintf(out, "\nowed an answer and lost: %d safe, %d unsafe requests; connections refused: %d\n", t.LostSafe.Load(), t.LostUnsafe.Load(), v.connect)
+	fmt.Fprintf(out, "\nowed an answer and lost: %d safe, %d unsafe requests; connections refused: %d; late answers taken for another's: %d\n", t.LostSafe.Load(), t.LostUnsafe.Load(), v.connect, t.Late.Load())
 	fmt.Fprintf(out, "backends: %d requests, %d heads cut off, %d malformed, %d uploads wrong, %d unsafe twice; %d of %d stalls given up early, the client being gone\n",
 		t.Requests.Load(), t.Torn.Load(), t.Garbled.Load(), t.BadUpload.Load(), t.Twice.Load(), t.Noticed.Load(), t.Stalls.Load())
 	fmt.Fprintf(out, "access log: %d lines for %d answers; plain requests afterwards: %d of 100 right\n\n", v.logged, v.answered, v.calm)

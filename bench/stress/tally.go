@@ -33,6 +33,7 @@ type Tally struct {
 	// safe methods and others apart: only a safe one may be sent again.
 	LostSafe, LostUnsafe atomic.Int64
 	// What the backends saw.
+	Late                                      atomic.Int64 // answers of "latepoison" that clients got
 	Requests, Torn, Garbled, Twice, BadUpload atomic.Int64
 	Stalls, Noticed                           atomic.Int64 // stalled exchanges, and those given up before the proxy's time limit
 
