@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -122,7 +121,7 @@ const mutexKinds = "(Mutex mechanisms are: 'none', 'default', 'flock:/path/to/fi
 
 func checkMutex(c *conf.Cmd, args []string) error {
 	if len(args) == 0 {
-		return errors.New("Mutex requires at least a mechanism argument " + mutexKinds)
+		return &diag.Err{Text: "Mutex requires at least a mechanism argument " + mutexKinds}
 	}
 	kind, _, file := strings.Cut(args[0], ":")
 	switch strings.ToLower(kind) {

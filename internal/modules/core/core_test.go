@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"sallyport/internal/diag"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exchange/exchangetest"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
 	"sallyport/internal/modules/mpm"
@@ -242,12 +244,11 @@ RequestReadTimeout header=20-40,MinRate=500 body=20,minrate=500 handshake=0 =>
 		want = strings.ReplaceAll(strings.TrimSpace(want), "{root}", root)
 		_, diags := load(t, root, strings.ReplaceAll(text, "|", "\n"))
 		got := ""
-		for _, d := range diags {
-			got = d.Text
-			if d.Severity == diag.Warning {
+		if len(diags) > 0 {
+			got = diags[0].Text
+			if diags[0].Severity == diag.Warning {
 				got = "warning: " + got
 			}
-			break
 		}
 		// The help behind a miscount is each house's own.
 		if strings.Contains(want, " takes ") || strings.Contains(want, " requires at least") {
@@ -508,5 +509,68 @@ func TestErrorLog(t *testing.T) {
 	want := "AH02291: Cannot access directory '/no/' for main error log; AH02291: Cannot access directory '/none/' for error log of vhost defined at test.conf:4"
 	if s != nil || strings.Join(got, "; ") != want {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestPlace: what a Place gets beside its settings: AddDefaultCharset's hook
+// and the log of a server with levels of its own.
+func TestPlace(t *testing.T) {
+	s, _ := build(t, "ServerName a.test\nAddDefaultCharset utf-8\nSetHandler x")
+	place := s.Servers[0].Server.Base
+	if place.Core.Handler != "x" || place.Core.Charset != "utf-8" || place.Log != nil {
+		t.Errorf("%+v", place.Core)
+	}
+	for in, want := range map[string]string{
+		"text/html":                     "text/html; charset=utf-8",
+		"TEXT/plain ; format=flowed":    "TEXT/plain ; format=flowed; charset=utf-8",
+		"text/html;x=y; Charset=latin1": "text/html;x=y; Charset=latin1",
+		"text/css":                      "text/css",
+		"":                              "",
+	} {
+		x, _ := exchangetest.NewExchange("GET", "/")
+		if in != "" {
+			x.Out.Header.Set("Content-Type", in)
+		}
+		for _, h := range place.Hooks[exchange.Respond] {
+			h(x)
+		}
+		if got := x.Out.Header.Get("Content-Type"); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	s, _ = build(t, "ServerName a.test\nAddDefaultCharset Off")
+	if n := len(s.Servers[0].Server.Base.Hooks[exchange.Respond]); n != 0 {
+		t.Errorf("Off: %d hooks", n)
+	}
+}
+
+// TestTable holds the table against what httpd 2.4 lists for its core, HTTP
+// core and event MPM; what is left out is named here.
+func TestTable(t *testing.T) {
+	missing := strings.Fields("SetInputFilter SetOutputFilter") // filters are still to come
+	have := map[string]bool{}
+	for _, r := range rooms {
+		for _, d := range r.Directives {
+			if d.Help == "" || strings.HasSuffix(d.Help, ".") || d.Set == nil {
+				t.Errorf("%s: help %q", d.Name, d.Help)
+			}
+			have[d.Name] = true
+		}
+	}
+	for _, name := range strings.Fields(`AddDefaultCharset AcceptPathInfo AccessFileName DocumentRoot ErrorDocument AllowOverride
+		AllowOverrideList Options DefaultType FileETag EnableMMAP EnableSendfile ReadBufferSize FlushMaxThreshold FlushMaxPipelined
+		Protocol AcceptFilter Port HostnameLookups ServerAdmin ServerName ServerSignature DefaultRuntimeDir ErrorLog ErrorLogFormat
+		ServerAlias ServerPath Timeout ContentDigest UseCanonicalName UseCanonicalPhysicalPort LogLevel NameVirtualHost ServerTokens
+		LimitRequestLine LimitRequestFieldSize LimitRequestFields LimitRequestBody LimitXMLRequestBody Mutex MaxRanges
+		MaxRangeOverlaps MaxRangeReversals RLimitCPU RLimitMEM RLimitNPROC RegexDefaultOptions LimitInternalRecursion CGIPassAuth
+		CGIVar QualifyRedirectURL StrictHostCheck ForceType SetHandler SetOutputFilter SetInputFilter AllowEncodedSlashes
+		ScoreBoardFile ExtendedStatus SeeRequestTail PidFile MaxRequestsPerChild MaxConnectionsPerChild CoreDumpDirectory MaxMemFree
+		ThreadStackSize TraceEnable MergeTrailers Protocols ProtocolsHonorOrder HttpProtocolOptions RegisterHttpMethod MergeSlashes
+		KeepAliveTimeout MaxKeepAliveRequests KeepAlive ListenBacklog ListenCoresBucketsRatio Listen SendBufferSize ReceiveBufferSize
+		ListenTCPDeferAccept StartServers ServerLimit MinSpareThreads MaxSpareThreads MaxClients MaxRequestWorkers ThreadsPerChild
+		ThreadLimit AsyncRequestWorkerFactor GracefulShutdownTimeout User Group ChrootDir Suexec RequestReadTimeout`) {
+		if have[name] == slices.Contains(missing, name) {
+			t.Errorf("%s: in the table: %v", name, have[name])
+		}
 	}
 }

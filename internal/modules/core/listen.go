@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -17,7 +16,7 @@ import (
 const resolveTimeout = 5 * time.Second
 
 var (
-	errListenCount = errors.New("Listen requires 1 or 2 arguments.")
+	errListenCount = &diag.Err{Text: "Listen requires 1 or 2 arguments.", Expected: "[address:]port, and the protocol if it wants"}
 	errListenPort  = &diag.Err{Text: "Port must be specified", Expected: "port, address:port or [IPv6 address]:port", Word: 1}
 	errListenAddr  = &diag.Err{Text: "Invalid address or port", Expected: "port, address:port or [IPv6 address]:port", Word: 1}
 	errListenTwice = &diag.Err{Text: "Cannot define multiple Listeners on the same IP:port", Word: 1}

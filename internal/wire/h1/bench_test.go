@@ -111,6 +111,18 @@ func BenchmarkWriteResponse(b *testing.B) {
 	}
 }
 
+func BenchmarkBadField(b *testing.B) {
+	var r message.Response
+	if p := ParseResponse(nginxHead, &r, ResponseOptions{}); p != nil {
+		b.Fatal(p)
+	}
+	for b.Loop() {
+		if BadField(&r.Header) >= 0 {
+			b.Fatal("bad field")
+		}
+	}
+}
+
 // TestAllocations holds the promise of one string per head: beyond that string
 // nothing is allocated.
 func TestAllocations(t *testing.T) {

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"slices"
 	"strings"
 
 	"sallyport/internal/message"
@@ -12,8 +13,10 @@ type Options struct {
 	// of the request line, and folded fields, which it joins. What two readers
 	// could frame differently stays refused.
 	Unsafe bool
-	// Registered refuses methods that httpd does not know with 501.
+	// Registered refuses methods that httpd does not know with 501, except
+	// those in Methods (RegisterHttpMethod).
 	Registered bool
+	Methods    []string
 }
 
 // ParseRequest cuts a complete head (request line, fields, blank line) into r.
@@ -77,7 +80,7 @@ func requestLine(line string, r *message.Request, lim *Limits, opt Options) *Pro
 	default:
 		return oddVersion(version, r)
 	}
-	if opt.Registered && !registered(r.Method) {
+	if opt.Registered && !registered(r.Method) && !slices.Contains(opt.Methods, r.Method) {
 		return problemNotRegistered
 	}
 	return nil

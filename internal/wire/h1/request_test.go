@@ -259,6 +259,9 @@ func TestAccepted(t *testing.T) {
 	if _, _, _, p := read("FOO / HTTP/1.1\r\nHost: a\r\n\r\n", Options{Registered: true}); p == nil || p.Status != 501 {
 		t.Errorf("unregistered method: %v, want 501", p)
 	}
+	if _, _, _, p := read("FOO / HTTP/1.1\r\nHost: a\r\n\r\n", Options{Registered: true, Methods: []string{"BAR", "FOO"}}); p != nil {
+		t.Errorf("method registered by hand: %v", p)
+	}
 	// The tolerant mode is no licence to smuggle.
 	for _, head := range []string{
 		"GET / HTTP/1.1\nHost: a\nX : y\n\n",
