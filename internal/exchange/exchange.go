@@ -268,6 +268,7 @@ type Server struct {
 	Scheme    string   // of ServerName, "" when not given
 	Port      uint16   // of ServerName, 0 when not given
 	Aliases   []string // ServerAlias, as written
+	Path      string   // ServerPath; "": none
 	Admin     string
 	DefinedAt string // "file:line" for -S and logs
 	Core      *ServerSettings

@@ -102,9 +102,9 @@ func (v *logView) FirstLine() (connection, request bool) {
 	return connection, request
 }
 
-// Target names what the exchange is about, for messages: the file or the
+// MappedName names what the exchange is about, for messages: the file or the
 // "proxy:" URL it was mapped to, else "uri " and its path.
-func (x *Exchange) Target() string {
+func (x *Exchange) MappedName() string {
 	switch {
 	case x.Mapped.Kind == Proxied:
 		return "proxy:" + x.Mapped.Path

@@ -23,7 +23,6 @@ type ServerSettings struct {
 	UseCanonicalName  CanonicalName
 	UseCanonicalPort  bool   // UseCanonicalPhysicalPort
 	Tokens            string // the Server field, by ServerTokens: "Apache/2.4.x"-shaped, ours
-	Signature         string // ServerSignature: "", "on", "email"
 	DocumentRoot      string // absolute, without final slash ("/" for the root); "": none
 	// RequestRead is mod_reqtimeout's; zero values: no limit.
 	HeadTimeout, BodyTimeout ReadLimit
@@ -76,6 +75,7 @@ const (
 
 // DirSettings are the core room's per-section settings, resolved.
 type DirSettings struct {
+	Signature        string // ServerSignature: "", "on", "email"
 	Handler          string // SetHandler
 	ForceType        string
 	LimitRequestBody int64  // bytes; 0: no limit

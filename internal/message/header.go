@@ -163,6 +163,77 @@ func (h *Header) CopyFrom(src *Header) {
 	h.Fields = append(h.Fields[:0], src.Fields...)
 }
 
+// manyFields is the number of fields from which Join looks for repeated names
+// with a map instead of a search.
+const manyFields = 256
+
+// Join makes one field of those that share a name, at the place of the first,
+// their values joined by ", ": what a recipient may do (RFC 9110 §5.3), and what
+// httpd does with a request. It costs little where no name is repeated.
+func (h *Header) Join() {
+	var known, other uint64 // names met; other: a hash, so perhaps
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if f.Known != Other {
+			if bit := uint64(1) << f.Known; known&bit == 0 {
+				known |= bit
+				continue
+			}
+		} else if n := len(f.Name); n > 0 {
+			bit := uint64(1) << ((n*8 + int(f.Name[0]|0x20) + int(f.Name[n-1]|0x20)) & 63)
+			if other&bit == 0 {
+				other |= bit
+				continue
+			}
+		}
+		h.joinFrom(i)
+		return
+	}
+}
+
+// joinFrom is Join where the first i fields are known to be distinct.
+func (h *Header) joinFrom(i int) {
+	out := h.Fields[:i]
+	var index map[string]int
+	if len(h.Fields) > manyFields {
+		index = make(map[string]int, len(h.Fields))
+		for k := range out {
+			index[lower(out[k].Name)] = k
+		}
+	}
+next:
+	for _, f := range h.Fields[i:] {
+		if index != nil {
+			name := lower(f.Name)
+			if k, ok := index[name]; ok {
+				out[k].Value += ", " + f.Value
+				continue
+			}
+			index[name] = len(out)
+		} else {
+			for k := range out {
+				if out[k].Known == f.Known && EqualFold(out[k].Name, f.Name) {
+					out[k].Value += ", " + f.Value
+					continue next
+				}
+			}
+		}
+		out = append(out, f)
+	}
+	clear(h.Fields[len(out):])
+	h.Fields = out
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 func (f *Field) is(k Known, name string) bool {
 	if k != Other || f.Known != Other {
 		return f.Known == k

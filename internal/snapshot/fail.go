@@ -165,7 +165,7 @@ const doctype = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://ww
 
 // signature is ServerSignature's line.
 func signature(x *exchange.Exchange) string {
-	kind := x.Server.Core.Signature
+	kind := x.Place.Core.Signature
 	if kind == "" {
 		return ""
 	}

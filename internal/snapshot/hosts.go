@@ -31,6 +31,7 @@ type Set struct {
 
 	exact map[string]int // host name → index into Servers
 	wild  []wildName
+	paths bool // some server has a ServerPath
 }
 
 // Name is one name a virtual host goes by.
@@ -155,6 +156,7 @@ func (s *Set) add(sb *module.ServerBuild) {
 	}
 	i := len(s.Servers)
 	s.Servers = append(s.Servers, sb.Server)
+	s.paths = s.paths || sb.Server.Path != ""
 	var names []Name
 	put := func(text string, k NameKind) {
 		names = append(names, Name{text, k})
@@ -217,6 +219,18 @@ func (s *Set) named(authority string) *exchange.Server {
 		best = 0
 	}
 	return s.Servers[best]
+}
+
+// byPath finds the server of a request without a host: the first whose
+// ServerPath covers the path, else the default (httpd's check_serverpath).
+func (s *Set) byPath(path string) *exchange.Server {
+	for _, srv := range s.Servers {
+		if p := srv.Path; p != "" && strings.HasPrefix(path, p) &&
+			(len(path) == len(p) || path[len(p)] == '/' || p[len(p)-1] == '/') {
+			return srv
+		}
+	}
+	return s.Servers[0]
 }
 
 // hostOf cuts the port off and brings the name into lower case without a

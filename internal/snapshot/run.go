@@ -40,6 +40,8 @@ func (a Address) Serve(x *exchange.Exchange) {
 	x.Run = a.snap
 	if a.set == nil {
 		x.Server = a.snap.hosts.main
+	} else if a.set.paths && x.Request.Authority == "" {
+		x.Server = a.set.byPath(x.RawPath)
 	} else {
 		x.Server = a.set.named(x.Request.Authority)
 	}
@@ -142,6 +144,10 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 				return v
 			}
 		}
+	}
+	if limit := x.Place.Core.LimitRequestBody; limit > 0 && x.Request.Body.Length > limit && x.Mapped.Kind != exchange.Proxied {
+		x.Logf(errorlog.Error, "core", "AH00588: Request body of %d bytes is larger than the configured limit of %d", x.Request.Body.Length, limit)
+		return exchange.Status(413)
 	}
 	v = first(x, exchange.Handle)
 	if v == exchange.Declined && x.Request.Method == "TRACE" {

@@ -327,13 +327,13 @@ RequestReadTimeout header=5 body=0
 	}
 	m, o := main.Core, one.Core
 	if m.Timeout != 10*time.Second || m.KeepAlive || m.LimitRequestFields != 0 || m.TraceEnable != exchange.TraceOff ||
-		m.UseCanonicalName != exchange.NameFromServer || m.Signature != "email" || m.Tokens != "Sallyport/0.1" ||
+		m.UseCanonicalName != exchange.NameFromServer || main.Base.Core.Signature != "email" || one.Base.Core.Signature != "email" || m.Tokens != "Sallyport/0.1" ||
 		m.HeadTimeout != (exchange.ReadLimit{First: 5 * time.Second}) || m.BodyTimeout.First != 0 {
 		t.Errorf("main: %+v", *m)
 	}
 	if o.Timeout != 2*time.Minute || !o.KeepAlive || o.KeepAliveTimeout != 250*time.Millisecond || o.MaxKeepAliveRequests != 0 ||
 		o.EncodedSlashes != exchange.SlashesKept || o.MergeSlashes || !o.Unsafe || !o.RegisteredMethods || o.LimitRequestFields != 0 ||
-		o.TraceEnable != exchange.TraceExtended || o.UseCanonicalName != exchange.NameFromDNS || o.Signature != "email" ||
+		o.TraceEnable != exchange.TraceExtended || o.UseCanonicalName != exchange.NameFromDNS ||
 		o.HeadTimeout.First != 5*time.Second || o.BodyTimeout != (exchange.ReadLimit{First: 7 * time.Second, MinRate: 1}) ||
 		!o.StrictHost || strings.Join(o.Methods, " ") != "FOO BAR" {
 		t.Errorf("one: %+v", *o)

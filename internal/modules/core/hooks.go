@@ -45,6 +45,7 @@ func name(b *module.Build, sb *module.ServerBuild, main bool) {
 	if own != nil {
 		srv.Scheme, srv.Name, srv.Port = own.Name.V.Scheme, own.Name.V.Host, own.Name.V.Port
 		srv.Aliases = own.Aliases
+		srv.Path = own.Path.V
 	}
 	if merged != nil {
 		srv.Admin = merged.Admin.V
@@ -98,7 +99,6 @@ func Settings(c, dir conf.Vector) *exchange.ServerSettings {
 		StrictHost:           s.StrictHost.V,
 		UseCanonicalName:     d.CanonicalName.Or(exchange.NameFromClient),
 		UseCanonicalPort:     d.PhysicalPort.V,
-		Signature:            d.Signature.V,
 		Tokens:               p.Tokens.Or(tokensFull).String(),
 	}
 }
@@ -131,6 +131,7 @@ func SectionSettings(dir conf.Vector) exchange.DirSettings {
 		Handler:          d.Handler.V,
 		ForceType:        d.ForceType.V,
 		LimitRequestBody: d.Body.Or(1 << 30),
+		Signature:        d.Signature.V,
 		AcceptPathInfo:   d.PathInfo.Or("default"),
 		FileETag:         d.ETag.String(),
 		Charset:          d.Charset.V,
