@@ -163,6 +163,7 @@ Redirect 404 /none
 Redirect 451 /law
 Redirect 418 /tea
 Redirect 999 /s999
+Redirect 101 /s101
 Redirect 303 /q "http://x/y?z=1"
 Redirect /q1 "http://h/p?x=1&u="
 Redirect /q2/ http://h/
@@ -195,6 +196,7 @@ RedirectMatch ^/inject/(.*) http://h/?u=$1
 		{"/law", "451"},
 		{"/tea", "500"},
 		{"/s999", "500"},
+		{"/s101", "500"},
 		{"/q/sub%20dir?foo", "303 http://x/y?z=1/sub%20dir"},
 		{"/q1/z?y", "302 http://h/p?x=1&u=/z"},
 		{"/q2", "-"},
@@ -217,7 +219,8 @@ RedirectMatch ^/inject/(.*) http://h/?u=$1
 		{"/inject/a%0d%0aX:%20y", "302 http://h/?u=a%0d%0aX:%20y"},
 	}.run(t, h)
 	if w := h.Warnings(); w != "10: AH01579: Invalid response status 418: such requests are answered with 500\n"+
-		"11: AH01579: Invalid response status 999: such requests are answered with 500" {
+		"11: AH01579: Invalid response status 999: such requests are answered with 500\n"+
+		"12: AH01579: Invalid response status 101: such requests are answered with 500" {
 		t.Error(w)
 	}
 }

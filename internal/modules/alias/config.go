@@ -217,7 +217,7 @@ func setRedirect(status int, match bool) conf.Setter {
 		}
 		moves := status >= 300 && status < 400
 		section := c.Scope.Section != nil
-		if message.ReasonOf(status) == "" {
+		if !answerable(status) {
 			c.Warn("AH01579: Invalid response status "+strconv.Itoa(status)+": such requests are answered with 500", "")
 		}
 		// Without a path of its own.
@@ -277,6 +277,12 @@ func setRedirect(status int, match bool) conf.Setter {
 		s.redirects.add(l)
 		return nil
 	}
+}
+
+// answerable reports a status that can end an exchange. Unlike httpd, which
+// sends "101 Switching Protocols" and then stays with HTTP.
+func answerable(status int) bool {
+	return status >= 200 && message.ReasonOf(status) != ""
 }
 
 // leading reads the digits a text begins with, as C's atoi.

@@ -6,7 +6,6 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
-	"sallyport/internal/message"
 	"sallyport/internal/module"
 	"sallyport/internal/storage"
 	"sallyport/internal/urlmap"
@@ -147,7 +146,7 @@ func (w *place) send(x *exchange.Exchange, status int, url string) exchange.Verd
 		}
 		x.Out.Header.Set("Location", url)
 	}
-	if message.ReasonOf(status) == "" {
+	if !answerable(status) {
 		x.Logf(errorlog.Error, "http", "AH01579: Invalid response status %d", status)
 		return exchange.Status(500)
 	}
