@@ -99,6 +99,6 @@ func (g *guard) auth(x *exchange.Exchange) exchange.Verdict {
 }
 
 func deny(x *exchange.Exchange) exchange.Verdict {
-	x.Logf(errorlog.Error, "authz_core", "AH01630: client denied by server configuration: %s", x.Target())
+	x.Logf(errorlog.Error, "authz_core", "AH01630: client denied by server configuration: %s", x.MappedName())
 	return exchange.Status(403)
 }

@@ -99,10 +99,8 @@ func parseForwardDNS(args string) (authz.Rule, error) {
 	}}, nil
 }
 
-func parseLocal(args string) (authz.Rule, error) {
-	if args != "" {
-		return authz.Rule{}, errors.New("'require local' does not take arguments")
-	}
+// parseLocal ignores what follows the word, as httpd does.
+func parseLocal(string) (authz.Rule, error) {
 	return authz.Rule{Check: func(x *exchange.Exchange) authz.Result {
 		a := x.Client.Addr.Addr().Unmap()
 		return verdict(a.IsLoopback() || a == x.Client.Local.Addr().Unmap())
