@@ -564,7 +564,7 @@ Alias /x ROOT/open
 // A file that shrinks while it is sent breaks the response off.
 func TestShrinkingFile(t *testing.T) {
 	for _, size := range []int{1000, 100000} {
-		h, root := house(t, "", "f: "+strings.Repeat("x", size))
+		root := roomtest.Files(t, "f: "+strings.Repeat("x", size))
 		shrink := &module.Room{Name: "shrink", Static: true, Compile: func(*module.Build) func(*module.Plan) {
 			return func(p *module.Plan) {
 				p.Hook(exchange.Respond, module.Middle, func(*exchange.Exchange) exchange.Verdict {
@@ -573,7 +573,7 @@ func TestShrinkingFile(t *testing.T) {
 				})
 			}
 		}}
-		h = roomtest.New(t, "DocumentRoot "+root, shrink, &files.Room)
+		h := roomtest.New(t, "DocumentRoot "+root, shrink, &files.Room)
 		x, rec := h.Exchange("GET", "/f")
 		h.Serve(x)
 		if !x.Aborted || rec.Body.Len() > 10 {
