@@ -110,8 +110,15 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 	}
 	d.makeLinks()
 	d.warn()
+	for i := range d.sites {
+		d.warnHidden(i)
+	}
 	if !b.Env.Test {
-		b.Open(module.Opening{Open: func() error { d.live.Commit(); return nil }})
+		b.Open(module.Opening{Open: func() error {
+			d.live.Commit()
+			h.settle()
+			return nil
+		}})
 	}
 	sections := d.sections
 	return func(p *module.Plan) { furnish(p, sites[p.Server], sections) }

@@ -3,12 +3,14 @@ package proxy
 import (
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/live"
 	"sallyport/internal/module"
+	"sallyport/internal/modules/core"
 )
 
 // house is what the room uses of the world around a configuration.
@@ -17,8 +19,10 @@ type house struct {
 	pools   *pool.Registry // nil with -t: nothing is opened
 	modules []string
 	schemes map[string]scheme
-	root    string
+	runtime string // DefaultRuntimeDir
 	test    bool
+	targets map[backend.Target]bool // of the configuration's workers
+	stray   strays
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,
@@ -35,7 +39,11 @@ var schemes = map[string]scheme{
 }
 
 func newHouse(b *module.Build) *house {
-	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, root: b.Config.Root, test: b.Env.Test}
+	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test}
+	h.runtime = filepath.Join(b.Config.Root, "logs")
+	if p := core.Process.Of(b.Config.Main.Conf); p != nil && p.RuntimeDir.Is {
+		h.runtime = p.RuntimeDir.V
+	}
 	if h.live == nil || h.test {
 		h.live = live.NewRegistry() // to be thrown away
 	}
@@ -67,19 +75,50 @@ func (h *house) pool(t backend.Target) backend.Pool {
 	if h.pools == nil || h.test {
 		return nil
 	}
+	h.targets[t] = true
 	return h.pools.For(t)
 }
 
-// loose is a pool for a target that no line of the configuration names: it
-// keeps nothing.
-func (h *house) loose(t backend.Target) backend.Pool { return h.pool(t) }
+// settle is called when the configuration goes into service: connections to
+// targets it does not name are closed.
+func (h *house) settle() {
+	if h.pools != nil {
+		h.pools.Retain(h.targets)
+	}
+}
+
+// strays are the pools of targets that only requests name (a host out of a
+// regular expression). They keep no connections, and there may be any number
+// of them: beyond maxStrays all are forgotten.
+type strays struct {
+	sync.Mutex
+	reg   *pool.Registry
+	names map[backend.Target]bool
+}
+
+const maxStrays = 1024
+
+// loose is the pool of such a target.
+func (h *house) loose(t backend.Target) backend.Pool {
+	if h.pools == nil {
+		return nil
+	}
+	s := &h.stray
+	s.Lock()
+	defer s.Unlock()
+	if s.reg == nil || len(s.names) >= maxStrays {
+		s.reg, s.names = pool.NewRegistry(h.pools.Watch), map[backend.Target]bool{}
+	}
+	s.names[t] = true
+	return s.reg.For(t)
+}
 
 // socket makes the path of a unix socket absolute.
 func (h *house) socket(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(h.root, path)
+	return filepath.Join(h.runtime, path)
 }
 
 // balances reports whether balancers work: mod_proxy_balancer is loaded.

@@ -20,7 +20,7 @@ import (
 
 // stage is a compiled configuration with a transport that only pretends.
 type stage struct {
-	t      *testing.T
+	t      testing.TB
 	b      *module.Build
 	plan   func(*module.Plan)
 	remote *remote
@@ -32,9 +32,15 @@ type remote struct {
 	sent   []string // one text per request: "name: METHOD target" and the fields
 	answer func(w *backend.Worker, r *backend.Request, out *message.Response) *fault.Fault
 	body   string
+	mute   bool // keep nothing, for benchmarks
 }
 
 func (r *remote) Start(x *exchange.Exchange, w *backend.Worker, q *backend.Request) (backend.Reply, *fault.Fault) {
+	if r.mute {
+		x.Out.Status, x.Out.Version = 200, message.HTTP11
+		x.Out.Header.Reset()
+		return &mute, nil
+	}
 	var b strings.Builder
 	b.WriteString(q.Method + " " + q.Prefix + q.Path)
 	if q.HasQuery {
@@ -53,13 +59,17 @@ func (r *remote) Start(x *exchange.Exchange, w *backend.Worker, q *backend.Reque
 	return &reply{r, x}, nil
 }
 
+var mute = reply{remote: &remote{}}
+
 type reply struct {
 	*remote
 	x *exchange.Exchange
 }
 
 func (r *reply) Deliver(x *exchange.Exchange) *fault.Fault {
-	io.WriteString(x, r.body)
+	if r.body != "" {
+		io.WriteString(x, r.body)
+	}
 	return nil
 }
 func (r *reply) Discard() {}
@@ -70,7 +80,7 @@ func (r *reply) LocalPort() uint16     { return 4711 }
 func (r *reply) Bytes() (int64, int64) { return 10, 20 }
 
 // build compiles a text; errors end the test unless they are wanted.
-func build(t *testing.T, text string) (*stage, diag.List) {
+func build(t testing.TB, text string) (*stage, diag.List) {
 	t.Helper()
 	cfg, diags := load(text)
 	if p := problems(diags, diag.Error); len(p) > 0 {
