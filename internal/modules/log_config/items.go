@@ -263,14 +263,23 @@ func (e *entry) originalMethod() string {
 			return m
 		}
 	}
-	return e.x.Request.Method
+	return e.currentMethod()
+}
+
+// currentMethod is the method, also of a head that was not understood.
+func (e *entry) currentMethod() string {
+	if m := e.x.Request.Method; m != "" {
+		return m
+	}
+	m, _, _ := strings.Cut(e.x.Line, " ")
+	return m
 }
 
 func method(_ string, original bool) appender {
 	if original {
 		return func(e *entry) { e.text(e.originalMethod()) }
 	}
-	return func(e *entry) { e.text(e.x.Request.Method) }
+	return func(e *entry) { e.text(e.currentMethod()) }
 }
 
 // port is %p: the server's by default, or one of the connection's.
@@ -329,6 +338,11 @@ func requestLine(string, bool) appender {
 		x := e.x
 		switch {
 		case x.Line != "":
+			method, rest, found := strings.Cut(x.Line, " ")
+			if target, version, more := strings.Cut(rest, " "); found && more {
+				e.b = logfile.AppendEscaped(e.b, method+" "+hidePassword(target)+" "+version)
+				return
+			}
 			e.b = logfile.AppendEscaped(e.b, x.Line)
 			return
 		case x.Request.Method == "":
@@ -394,15 +408,35 @@ func status(_ string, original bool) appender {
 // path is %U, decoded; of a request that was refused early, as it came.
 func path(_ string, original bool) appender {
 	return func(e *entry) {
-		p := e.x.Path
-		switch {
+		switch x := e.x; {
 		case original && e.first != nil:
-			p = e.first.Path
-		case p == "":
-			p = e.x.RawPath
+			e.text(e.first.Path)
+		case x.Path != "":
+			e.text(x.Path)
+		case x.RawPath != "":
+			e.text(x.RawPath)
+		case x.Line != "":
+			e.text(pathOf(x.Line))
+		default:
+			dash(e)
 		}
-		e.text(p)
 	}
+}
+
+// pathOf finds the path in a request line that was not understood; httpd takes
+// "/" for what has none.
+func pathOf(line string) string {
+	_, target, _ := strings.Cut(line, " ")
+	target, _, _ = strings.Cut(target, " ")
+	target, _, _ = strings.Cut(target, "?")
+	if _, rest, ok := strings.Cut(target, "://"); ok {
+		_, target, _ = strings.Cut(rest, "/")
+		target = "/" + target
+	}
+	if target == "" {
+		return "/"
+	}
+	return target
 }
 
 // connection is %X: aborted, to be kept, or to be closed.

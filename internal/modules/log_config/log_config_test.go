@@ -103,6 +103,12 @@ func TestItemsOfOddRequests(t *testing.T) {
 		format, want string
 	}{
 		{"refused head", func(x *exchange.Exchange) { x.Line = "FOO \x00\"" }, "%r", `FOO \x00\"`},
+		{"refused heads", func(x *exchange.Exchange) {
+			x.Request, x.Path, x.RawPath, x.Line = message.Request{}, "", "", "FOO"
+		}, "%m %U", "FOO /"},
+		{"refused absolute form", func(x *exchange.Exchange) {
+			x.Request, x.Path, x.RawPath, x.Line = message.Request{}, "", "", "GET http://u:p@h/x?a HTTP/1.1"
+		}, "%m %U %r", "GET /x GET http://u:XXXXXXXX@h/x?a HTTP/1.1"},
 		{"nothing read", func(x *exchange.Exchange) {
 			x.Request, x.Path, x.RawPath, x.HasQuery, x.Out.Status = message.Request{}, "", "", false, 0
 			x.Mapped, x.BodyOut = exchange.Mapping{}, 0
