@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -243,18 +244,21 @@ func newTable(list []*route) table {
 // earlier worker and drops them. Without any the worker is shared here, too.
 func (d *draft) workerLine(i int, n *line) *worker {
 	s := d.sites[i]
-	var w *worker
-	if n.regex && strings.Contains(n.url, "$") {
-		w = n.define()
-	} else if found := s.workers.find(n.to.name()); found == nil {
-		w = n.define()
-	} else if n.verb == set || len(n.params) == 0 {
-		found.apply(n, d.known)
-		return found
-	} else {
-		w = n.define()
-		w.params = found.params
-		w.note(d, found, n)
+	w := n.define()
+	if !w.regex {
+		found := s.workers.find(w.name)
+		if found != nil && (n.verb == set || len(n.params) == 0) {
+			found.apply(n, d.known)
+			return found
+		}
+		if found != nil {
+			w.params = found.params
+			w.apply(n, d.known)
+			if sameSettings(&w.params, &found.params) {
+				return found
+			}
+			w.note(d, found, n)
+		}
 	}
 	w.apply(n, d.known)
 	if !w.to.Open {
@@ -264,6 +268,29 @@ func (d *draft) workerLine(i int, n *line) *worker {
 	s.workers.add(w)
 	d.own(w, s)
 	return w
+}
+
+// sameSettings compares parameters, not the lines they stand on.
+func sameSettings(a, b *workerconf.Worker) bool {
+	x, y := *a, *b
+	forget(reflect.ValueOf(&x).Elem())
+	forget(reflect.ValueOf(&y).Elem())
+	return x == y
+}
+
+// forget clears the position of every Opt in a struct.
+func forget(v reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() != reflect.Struct {
+			continue
+		}
+		if pos := f.FieldByName("Pos"); pos.IsValid() {
+			pos.SetZero()
+		} else {
+			forget(f)
+		}
+	}
 }
 
 // note says where httpd would differ: there the line's parameters are gone.
