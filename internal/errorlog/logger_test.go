@@ -192,7 +192,7 @@ func TestIDs(t *testing.T) {
 	if a, b := NewID(), NewID(); len(a) != 11 || a == b {
 		t.Errorf("IDs %s and %s", a, b)
 	}
-	if ConnectionID(1) == ConnectionID(2) || ConnectionID(7) != ConnectionID(7) {
+	if one := ConnectionID(1); one == ConnectionID(2) || one != ConnectionID(1) {
 		t.Error("connection IDs must follow the number")
 	}
 }
