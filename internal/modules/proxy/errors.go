@@ -108,16 +108,13 @@ func orAddr(s, addr string) string {
 	return s
 }
 
-// system is what the log line shows in front: a time-out as the system words
-// it.
+// system is what the log line shows in front: all time-outs look alike.
 func system(f *fault.Fault) error {
 	if f.Kind == fault.ConnectTimeout || f.Kind == fault.ReadTimeout || errors.Is(f.Err, os.ErrDeadlineExceeded) {
-		return errTimeout
+		return os.ErrDeadlineExceeded
 	}
 	return f.Err
 }
-
-var errTimeout = errors.New("The timeout specified has expired") //nolint:staticcheck // the log's wording
 
 // logBroken logs what ended an exchange whose response had begun.
 func logBroken(x *exchange.Exchange, l *link, f *fault.Fault) {
