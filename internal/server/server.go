@@ -33,7 +33,7 @@ type Server struct {
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
-	retiring  sync.WaitGroup
+	retiring  sync.WaitGroup // also of tend
 	stop      context.CancelFunc
 	ctx       context.Context
 }
@@ -47,6 +47,8 @@ func New() (*Server, error) {
 	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), listeners: map[string]*listener{}}
 	s.front = &h1.Front{House: s, Watch: w}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.retiring.Add(1)
+	go s.tend()
 	return s, nil
 }
 

@@ -73,6 +73,7 @@ type Pool struct {
 	shard  [nshards]shard
 	busy   atomic.Int64 // handed out
 	gone   atomic.Bool  // drained: keep nothing
+	aging  atomic.Bool  // some idle connections have a ttl, see Tend
 
 	waiting atomic.Int32 // len(waiters), to look at without the lock
 	mu      sync.Mutex
@@ -100,7 +101,8 @@ type Conn struct {
 	pool   *Pool
 	shard  int
 	idleAt time.Duration
-	closed atomic.Bool // by the backend
+	until  time.Duration // idle beyond this it is closed; 0: no limit
+	closed atomic.Bool   // by the backend
 	ticket watch.Ticket
 }
 
@@ -168,21 +170,39 @@ func (p *Pool) take(i int, w *backend.Worker) *Conn {
 // Put takes a connection back after a complete exchange.
 func (p *Pool) Put(c *Conn, w *backend.Worker) {
 	c.Guard.Disarm()
-	if w.NoReuse || p.gone.Load() || c.closed.Load() || w.Smax > 0 && p.Idle() >= w.Smax {
+	if w.NoReuse || p.gone.Load() || c.closed.Load() || w.Smax > 0 && w.TTL <= 0 && p.Idle() >= w.Smax {
 		p.Discard(c)
 		return
 	}
-	c.idleAt = p.reg.Watch.Now()
+	c.idleAt, c.until = p.reg.Watch.Now(), 0
+	if w.TTL > 0 {
+		c.until = c.idleAt + w.TTL
+	}
 	s := &p.shard[c.shard]
 	s.Lock()
 	s.idle = append(s.idle, c)
 	s.Unlock()
+	if c.until > 0 && !p.aging.Load() {
+		p.aging.Store(true) // after it can be found: prune may have looked just before
+	}
 	// The backend may have closed it between the look above and now; then
 	// Event found it in no shard.
 	if c.closed.Load() {
 		p.remove(c)
 	}
 	p.leave()
+}
+
+// Probe tries a connection outside of any request and keeps it if it came up.
+func (p *Pool) Probe(w *backend.Worker) *fault.Fault {
+	p.busy.Add(1)
+	c, f := p.dial(w)
+	if f != nil {
+		p.leave()
+		return f
+	}
+	p.Put(c, w)
+	return nil
 }
 
 // Discard closes a connection that was handed out.
