@@ -90,8 +90,8 @@ var statusTexts = func() (t [500]string) {
 	return t
 }()
 
-// switchProtocols answers with the backend's 101 and then serves as a pipe.
-// It reports false when the backend switched to what nobody asked for.
+// switched makes the backend's 101 one for the client. It reports false when
+// the backend switched to what nobody asked for.
 func (h *handler) switched(x *exchange.Exchange, rec *record) bool {
 	got, _ := x.Out.Header.Known(message.Upgrade)
 	if rec.req.Upgrade == "" || !message.EqualFold(got, rec.req.Upgrade) {
