@@ -7,7 +7,7 @@
 // table; settings.go, pass.go, reverse.go and member.go hold the setters,
 // target.go reads the URLs they name. compile.go turns all lines of a
 // configuration into the sites of its servers, once: alias lists, workers
-// (workers.go) and balancers; house.go is what it uses of the process,
+// (workers.go) and balancers (balancers.go); house.go is what it uses of the process,
 // hidden.go a warning. Then requests: translate.go maps a path to a URL and
 // spells it for the wire, record.go is what is remembered of that; handler.go
 // carries the exchange to a worker, elect.go finds it, or a balancer's members
