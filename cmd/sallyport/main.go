@@ -7,12 +7,16 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // Version is Sallyport's own; conf.Version is the httpd it speaks for.
 const Version = "0.1.0"
 
 func main() {
+	// A reader of our standard error that goes away must not end us.
+	signal.Ignore(syscall.SIGPIPE)
 	o, err := parseOptions(os.Args[1:])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sallyport: %v\n\n", err)

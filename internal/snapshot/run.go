@@ -84,13 +84,17 @@ func (s *Snapshot) process(x *exchange.Exchange) {
 		s.Fail(x, p.Status)
 		return
 	}
-	for _, h := range x.Place.Hooks[exchange.Read] {
+	s.settle(x, s.enter(x))
+}
+
+// enter runs the phase Read and those after it.
+func (s *Snapshot) enter(x *exchange.Exchange) exchange.Verdict {
+	for _, h := range x.Server.Base.Hooks[exchange.Read] {
 		if v := h(x); v != exchange.Declined && v != exchange.OK {
-			s.settle(x, v)
-			return
+			return v
 		}
 	}
-	s.settle(x, s.handle(x))
+	return s.handle(x)
 }
 
 // settle acts on the last verdict of an exchange.
@@ -193,10 +197,6 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 	for name, value := range env.All() {
 		x.Env.Set("REDIRECT_"+name, value)
 	}
-	x.Env.Set("REDIRECT_URL", prev.Path)
-	if prev.Query != "" {
-		x.Env.Set("REDIRECT_QUERY_STRING", prev.Query)
-	}
 	path, query, has := target, "", false
 	for i := 0; i < len(target); i++ {
 		if target[i] == '?' {
@@ -214,5 +214,5 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 		return exchange.Status(p.Status)
 	}
 	x.Encoded, x.Path = encoded, encoded
-	return s.handle(x)
+	return s.enter(x)
 }

@@ -122,7 +122,7 @@ func (st *site) index() {
 // appendLocations adds the numbers of the locations that match the path, in
 // order.
 func (st *site) appendLocations(to []int, x *exchange.Exchange) []int {
-	if len(st.locations) == 0 {
+	if len(st.locations) == 0 || x.Path == "" {
 		return to
 	}
 	path := x.Path

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -89,8 +90,9 @@ func bodyFault(err error) *fault.Fault {
 }
 
 // writeHead puts the request line, the fields and what is at hand of the body
-// into c.out.
-func (c *conn) writeHead() {
+// into c.out. It reports false for a head that must not be sent: some field a
+// room has set would end its line early.
+func (c *conn) writeHead() bool {
 	r := c.req
 	b := buffer.GetSmall()[:0]
 	if len(r.Ahead) > 0 {
@@ -148,6 +150,8 @@ func (c *conn) writeHead() {
 	if r.HTTP10 || r.Close {
 		c.keep = false
 	}
+	whole := bytes.Count(b, crlf) == bytes.Count(b, crlf[:1]) && bytes.Count(b, crlf[1:]) == bytes.Count(b, crlf) &&
+		bytes.Index(b, blankLine) == len(b)-len(blankLine)
 	switch {
 	case len(r.Ahead) == 0:
 	case chunked:
@@ -164,7 +168,13 @@ func (c *conn) writeHead() {
 		c.sender = &sender{c: c, body: r.Body, chunked: chunked, hold: r.Expect}
 	}
 	c.out, c.head = b, b
+	return whole
 }
+
+var (
+	crlf      = []byte("\r\n")
+	blankLine = []byte("\r\n\r\n")
+)
 
 // sender streams what readAhead left of a request body while the exchange's
 // goroutine waits for the answer, which may come first (413, a server that

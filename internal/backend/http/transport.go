@@ -114,7 +114,9 @@ func (c *conn) stale() bool {
 
 // roundTrip sends the request and reads the head of the answer into x.Out.
 func (c *conn) roundTrip() *fault.Fault {
-	c.writeHead()
+	if !c.writeHead() {
+		return &fault.Fault{Kind: fault.ClientBody, Status: 400, Err: errors.New("line break in a request field")}
+	}
 	timeout := c.work.Timeout
 	if c.work.Ping > 0 && c.req.Expect {
 		timeout = c.work.Ping

@@ -154,7 +154,7 @@ func (b *body) read(p []byte) (int, error) {
 			n, err = b.fetch(p)
 		}
 		b.left -= int64(n)
-		b.taken += int64(n)
+		b.take(n)
 		if err == nil && b.left == 0 {
 			err = io.EOF
 		}
@@ -181,7 +181,7 @@ func (b *body) read(p []byte) (int, error) {
 			}
 			data, n, err := b.chunks.Next(src)
 			c.r += n
-			b.taken += int64(n)
+			b.take(n)
 			if err != nil {
 				return 0, err
 			}
@@ -191,6 +191,12 @@ func (b *body) read(p []byte) (int, error) {
 		}
 	}
 	return 0, io.EOF
+}
+
+// take counts bytes consumed from the connection.
+func (b *body) take(n int) {
+	b.taken += int64(n)
+	b.c.x.BytesIn += int64(n)
 }
 
 // fetch reads from the client, after asking for the content if it waits to be
@@ -230,7 +236,6 @@ func (b *body) skip() bool {
 	if b.c.inside {
 		// Everything is in the buffer (here).
 		b.c.r += int(b.left)
-		b.taken += b.left
 		b.left = 0
 		return true
 	}

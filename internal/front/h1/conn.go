@@ -315,7 +315,7 @@ func (c *conn) head() bool {
 
 // parse fills x from its head, or says why it can't be served.
 func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.Problem {
-	opt := wire.Options{Unsafe: c.set.Unsafe, Registered: c.set.RegisteredMethods}
+	opt := wire.Options{Unsafe: c.set.Unsafe, Registered: c.set.RegisteredMethods, Methods: c.set.Methods}
 	if p := wire.ParseRequest(head, &x.Request, lim, opt); p != nil {
 		return p
 	}
@@ -331,6 +331,7 @@ func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.
 		!message.EqualFold(v, "100-continue") {
 		return problemExpect
 	}
+	x.Request.Header.Join()
 	x.RawPath, x.Query, x.HasQuery = t.Path, t.Query, t.HasQuery
 	c.body.start(fr, &x.Request)
 	return nil
@@ -362,7 +363,6 @@ func (c *conn) serve() {
 	x := c.x
 	c.guard.Disarm()
 	c.visit.Serve(x)
-	x.BytesIn += c.body.taken
 	switch {
 	case c.out.upgraded || x.Aborted || c.out.err != nil:
 		c.next = hangUp

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 
 	"sallyport/internal/buffer"
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/httpdate"
 	"sallyport/internal/message"
@@ -93,8 +95,10 @@ func (o *response) Begin(r *message.Response) error {
 		// anybody's guess.
 		o.keep = false
 	}
+	x.KeepAlive = o.keep // for the log (%X)
 	o.room()
 	b := o.buf
+	start := len(b)
 	reason := r.Reason
 	if reason == "" && r.Version == 0 {
 		reason = message.ReasonOf(r.Status)
@@ -147,6 +151,31 @@ func (o *response) Begin(r *message.Response) error {
 		b = o.appendConnection(b, x)
 	}
 	o.buf = wire.AppendBlank(b)
+	if !whole(o.buf[start:]) {
+		return o.refuse()
+	}
+	return nil
+}
+
+// whole reports that a head has no line ends but those we wrote: each CR is
+// followed by an LF, and no line is empty but the last. A room that lets a
+// client's text into a field must not let it end the line.
+func whole(head []byte) bool {
+	n := bytes.Count(head, crlf)
+	return bytes.Count(head, crlf[:1]) == n && bytes.Count(head, crlf[1:]) == n &&
+		bytes.Index(head, blankLine) == len(head)-len(blankLine)
+}
+
+var blankLine = []byte("\r\n\r\n")
+
+// refuse answers 500 in place of a head that must not be sent (AH02430).
+func (o *response) refuse() error {
+	o.x.Logf(errorlog.Error, "core", "AH02430: Response header value contains invalid characters, aborting request")
+	o.drop()
+	o.room()
+	o.framing, o.keep = bodyless, false
+	o.x.Out.Status, o.x.KeepAlive = 500, false
+	o.buf = append(o.buf, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"...)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
 	"sallyport/internal/modules/core"
+	"sallyport/internal/modules/dir"
 	"sallyport/internal/modules/env"
 	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/headers"
@@ -61,6 +62,7 @@ var Rooms = []*module.Room{
 	&lbmethod_bytraffic.Room,
 	&lbmethod_bybusyness.Room,
 	&headers.Room,
+	&dir.Room,
 	&alias.Room,
 	&files.Room,
 }
