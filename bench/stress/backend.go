@@ -123,7 +123,11 @@ func (b *Backend) serve(conn net.Conn) {
 			return
 		}
 		b.rest(conn, false)
-		req, err := http.ReadRequest(r)
+		err := wholeHead(r, "GET /", "HEAD /", "POST /")
+		var req *http.Request
+		if err == nil {
+			req, err = http.ReadRequest(r)
+		}
 		if err != nil {
 			b.unreadable(err)
 			return

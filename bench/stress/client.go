@@ -286,6 +286,9 @@ func framed(resp *http.Response) bool {
 // finalHead reads heads up to the first that is not interim.
 func (c *client) finalHead(method string) (*http.Response, error) {
 	for {
+		if err := wholeHead(c.r, "HTTP/1."); err != nil {
+			return nil, err
+		}
 		resp, err := http.ReadResponse(c.r, &http.Request{Method: method})
 		if err != nil || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return resp, err

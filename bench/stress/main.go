@@ -139,7 +139,7 @@ func stress(ctx context.Context, o options, s subject, dir string, out io.Writer
 	var failed connectFailures
 	var states [3]State
 	for i, length := range []time.Duration{min(3*time.Second, o.length/4), o.length / 2, o.length / 2} {
-		load(ctx, o, x.port, tally, &failed, i, length)
+		load(ctx, o, p, x.port, tally, &failed, i, length)
 		states[i] = settle(ctx, p, backends, 20*time.Second)
 		if ctx.Err() != nil {
 			return 0, fmt.Errorf("interrupted")
@@ -168,8 +168,9 @@ func stress(ctx context.Context, o options, s subject, dir string, out io.Writer
 // connectFailures counts refused connections of clients.
 type connectFailures struct{ n atomic.Int64 }
 
-// load lets all clients visit until length has passed, and waits for the last.
-func load(ctx context.Context, o options, port int, tally *Tally, failed *connectFailures, phase int, length time.Duration) {
+// load lets all clients visit until length has passed or the proxy has ended,
+// and waits for the last.
+func load(ctx context.Context, o options, p *proc.Process, port int, tally *Tally, failed *connectFailures, phase int, length time.Duration) {
 	end := time.Now().Add(length)
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
@@ -186,9 +187,9 @@ func load(ctx context.Context, o options, port int, tally *Tally, failed *connec
 			c := &client{kind: k.name, name: fmt.Sprintf("%c%d-%d", k.name[0], phase, id), addr: proc.Loopback(port),
 				random: rand.New(rand.NewPCG(o.seed, uint64(phase*100_000+id))), tally: tally, table: table, weight: weight}
 			wg.Go(func() {
-				for ctx.Err() == nil {
+				for ctx.Err() == nil && p.Alive() {
 					// A connection being made when the time is up is no failure.
-					if err := k.visit(c, ctx); err != nil && time.Until(end) > 100*time.Millisecond {
+					if err := k.visit(c, ctx); err != nil && time.Until(end) > 100*time.Millisecond && p.Alive() {
 						failed.n.Add(1)
 						tally.noteLost("a %s client could not connect: %v", k.name, err)
 						rest(ctx, 100*time.Millisecond)

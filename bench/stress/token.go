@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -92,6 +94,33 @@ func (p *pattern) Write(b []byte) (int, error) {
 func (p *pattern) whole() bool { return p.at == p.size }
 
 func excerpt(b []byte) string { return string(b[:min(len(b), 2*blockSize)]) }
+
+// wholeHead waits until r holds a whole head, or more than fits its buffer. A
+// head that ends before its time but began well is io.ErrUnexpectedEOF: it
+// was cut, which is not the same as malformed. starts are how heads begin.
+func wholeHead(r *bufio.Reader, starts ...string) error {
+	for {
+		b, _ := r.Peek(r.Buffered())
+		if bytes.Contains(b, []byte("\r\n\r\n")) {
+			return nil
+		}
+		_, err := r.Peek(len(b) + 1)
+		if err == bufio.ErrBufferFull {
+			return nil
+		}
+		if err != nil {
+			for _, s := range starts {
+				if n := min(len(b), len(s)); n > 0 && string(b[:n]) == s[:n] {
+					return io.ErrUnexpectedEOF
+				}
+			}
+			if len(b) > 0 && err == io.EOF {
+				return nil // whoever parses it will say what it is
+			}
+			return err
+		}
+	}
+}
 
 // tokenOf makes the token of a client's request: at most 20 bytes.
 func tokenOf(client string, seq int) string { return client + "-" + strconv.Itoa(seq) }
