@@ -13,7 +13,8 @@ build:
 
 # A small site through a balancer on http://127.0.0.1:8080; Ctrl-C ends it.
 demo: build
-	$(GO) run ./examples/demo -sallyport bin/sallyport -f examples/demo.conf
+	@$(GO) build -o bin/demo ./examples/demo
+	@bin/demo -sallyport bin/sallyport -f examples/demo.conf
 
 # Everything: formatting, vet, staticcheck, all tests under -race, the scripts
 # on real httpd and on Sallyport, a short run of every fuzz target.
