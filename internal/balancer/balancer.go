@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/live"
@@ -25,6 +26,19 @@ type Config struct {
 	FailOnStatus    []int
 	FailOnTimeout   bool
 	NoForceRecovery bool
+
+	// Queue bounds how many may wait at a time; 0: as many as come.
+	Queue int
+	// Retries is how often a safe request is sent again after a broken reply,
+	// within the budget of retry.go.
+	Retries int
+	// Eject is the share of errors, in per cent, that ejects a member; 0:
+	// none is. See eject.go.
+	Eject int
+	// Signer makes the balancer's own session cookie; nil: it has none.
+	Signer *Signer
+	// Seed begins the random numbers of methods that want some.
+	Seed uint64
 }
 
 // Balancer is one server's view of a balancer: its own settings over members
@@ -34,11 +48,14 @@ type Balancer struct {
 	desk *live.Desk
 	conf Config
 	g    *group
+	// What the present method wants to know of requests and answers.
+	keyed, paced atomic.Bool
 
 	// Guarded by the live balancer's lock: conf with the operators' edits
 	// laid over it, and the edits that are in it.
 	set    settings
 	edited *live.BalancerEdit
+	budget budget
 }
 
 // settings are a Config after edits.
@@ -51,9 +68,11 @@ type settings struct {
 // New makes the balancer of that name ("balancer://x") from members that
 // belong to no other. All workers must be of the live balancer lb.
 func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*Member) *Balancer {
-	g := &group{live: lb, members: slices.Clone(members), stale: true}
+	g := &group{live: lb, members: slices.Clone(members), stale: true, rampDue: never}
+	g.cand.random = c.Seed
 	for i, m := range g.members {
 		m.index, m.slot, m.other = int32(i), -1, -1
+		m.id = identity(m.URL())
 	}
 	return view(g, name, desk, c)
 }
@@ -63,7 +82,7 @@ func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*M
 func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.g, b.name, desk, c) }
 
 func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
-	b := &Balancer{name: name, desk: desk, conf: c, g: g}
+	b := &Balancer{name: name, desk: desk, conf: c, g: g, budget: budget{saved: budgetStart}}
 	b.edited = desk.Edit()
 	b.resolve()
 	return b
@@ -95,6 +114,10 @@ func (b *Balancer) resolve() {
 	if s.maxAttempts < 0 {
 		s.maxAttempts = max(len(b.g.members)-1, 0)
 	}
+	_, keyed := s.Method.(Keyed)
+	_, paced := s.Method.(Paced)
+	b.keyed.Store(keyed)
+	b.paced.Store(paced)
 	b.set = s
 }
 
@@ -123,6 +146,9 @@ type Request struct {
 	URL string
 	// Cookie is the Cookie field; several are joined with ", ".
 	Cookie string
+	// Key is what byhash goes by, hashed (HashKey), if HasKey.
+	Key    uint64
+	HasKey bool
 }
 
 // election is one run of Elect.
@@ -139,41 +165,69 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 	b.g.live.Lock()
 	defer b.g.live.Unlock()
 	b.refresh()
+	if !now.Before(b.g.rampDue) {
+		b.g.stale = true // a slow start has come a step further
+	}
 	b.g.begin(now, !b.set.NoForceRecovery, p)
+	if p.attempts == 0 && !p.waiter.Joined() {
+		b.budget.earn()
+	}
+	p.waiter.Want = nil
 
 	var s session
 	if b.set.stickyCookie != "" {
 		s = b.set.findSession(r.URL, r.Cookie)
 	}
 	var m *Member
+	e := election{now, p}
 	if s.has && s.route != "" {
-		e := election{now, p}
 		m = b.g.routed(s.route, &e, 1)
+	}
+	signed := false
+	if m == nil && b.conf.Signer != nil {
+		if m = b.signed(r.Cookie, now, p); m != nil {
+			if signed = e.serves(m); !signed && !m.Worker.Full() {
+				m = nil
+			}
+		}
+	}
+	if m != nil && m.Worker.Full() {
+		// Its session waits for it, if it may wait at all.
+		if b.set.Timeout > 0 {
+			p.waiter.Want = m.Worker
+			return b.refuse(AllBusy)
+		}
+		m = nil
 	}
 	if m != nil {
 		if !b.g.fresh() { // its error was forgiven just now
-			b.g.build(nil)
+			b.g.build(now, nil)
 		}
 		b.g.sessionCharge(m)
-		p.RouteChanged = p.RouteChanged || m.Worker.Settings().Route != s.route
+		p.RouteChanged = p.RouteChanged || !signed && m.Worker.Settings().Route != s.route
 	} else {
 		if s.has && b.set.NoFailover && b.g.knowsRoute(s.route) {
 			ref := b.refuse(RouteDown)
 			ref.Route = s.route
 			return ref
 		}
-		if m = b.choose(now, p); m == nil {
+		if b.g.live.Waiting() > 0 && !b.g.live.MayPass(&p.waiter) {
+			return b.refuse(AllBusy) // others have waited longer
+		}
+		if m = b.choose(now, r, p); m == nil {
 			return b.refuse(AllDown)
 		}
 		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
 	}
-	p.fill(b, m, s)
+	p.fill(b, m, s, now)
+	p.reseal = p.reseal || b.conf.Signer != nil && !signed
 	m.Worker.Enter() // before the next election looks who is busy
+	b.g.live.Quit(&p.waiter)
 	return Refusal{}
 }
 
 // choose lets the method pick among the candidates; nil if there are none.
-func (b *Balancer) choose(now time.Time, p *Pick) *Member {
+func (b *Balancer) choose(now time.Time, r Request, p *Pick) *Member {
 	if !b.g.look(now, p) {
 		return nil
 	}
@@ -182,7 +236,9 @@ func (b *Balancer) choose(now time.Time, p *Pick) *Member {
 	}
 	b.g.tell(b.set.Method)
 	b.g.dirty = true
-	return b.g.cand.members[b.set.Method.Pick(&b.g.cand)]
+	c := &b.g.cand
+	c.now, c.key, c.hasKey = now, r.Key, r.HasKey
+	return c.members[b.set.Method.Pick(c)]
 }
 
 func (g *group) anyTried(p *Pick) bool {
@@ -195,11 +251,44 @@ func (g *group) anyTried(p *Pick) bool {
 }
 
 func (b *Balancer) refuse(k RefusalKind) Refusal {
-	if k == AllDown && len(b.g.members) == 0 {
+	switch {
+	case k != AllDown:
+	case len(b.g.members) == 0:
 		k = NoMembers
+	case b.g.anyFull():
+		k = AllBusy
 	}
-	return Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.g.nextTry()}
+	r := Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.g.nextTry()}
+	if k == AllBusy && b.set.Queue > 0 && b.g.live.Waiting() >= b.set.Queue {
+		r.LineFull = true
+	}
+	return r
 }
+
+// Queue puts a refused request into the line of those who wait for a member;
+// wake is called when it should Elect again (see live.Waiter). It reports false
+// when the line is as long as it may be. Elect once more right afterwards: a
+// member may have come free in between. A successful Elect takes the request
+// out of the line, Unqueue does when it gives up.
+func (b *Balancer) Queue(p *Pick, wake func()) bool {
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	p.waiter.Wake = wake
+	return b.g.live.Join(&p.waiter, b.set.Queue)
+}
+
+// Unqueue takes the request out of the line, if it is there.
+func (b *Balancer) Unqueue(p *Pick) {
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	b.g.live.Quit(&p.waiter)
+}
+
+// WantsKey reports whether elections look at Request.Key.
+func (b *Balancer) WantsKey() bool { return b.keyed.Load() }
+
+// WantsPace reports whether Done looks at Outcome.Answered.
+func (b *Balancer) WantsPace() bool { return b.paced.Load() || b.conf.Eject > 0 }
 
 // Release ends the exchange: the member is no longer busy with it. Calling it
 // again, or for a pick that was refused, does nothing.

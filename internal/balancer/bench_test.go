@@ -29,6 +29,10 @@ func many(method string, n int, sticky bool, cycle ...int32) *balancer.Balancer 
 	return b
 }
 
+var allMethods = []string{
+	"byrequests", "bybusyness", "bytraffic", "leastconn", "random2", "byresponsetime", "byhash",
+}
+
 var (
 	good  = balancer.Outcome{Status: 200, Sent: 150, Received: 1024}
 	start = time.Now()
@@ -45,12 +49,12 @@ func turn(b *balancer.Balancer, r balancer.Request, p *balancer.Pick) {
 }
 
 func BenchmarkElection(b *testing.B) {
-	for _, method := range []string{"byrequests", "bybusyness", "bytraffic"} {
+	for _, method := range allMethods {
 		for _, n := range []int{2, 16, 1000} {
 			for _, f := range [][]int32{{100}, {100, 300, 500, 200}} {
 				b.Run(fmt.Sprintf("%s/%d/factors=%d", method, n, min(len(f), n)), func(b *testing.B) {
 					bal := many(method, n, false, f...)
-					r := balancer.Request{URL: "/a/b?c=d"}
+					r := balancer.Request{URL: "/a/b?c=d", Key: 4711, HasKey: true}
 					var p balancer.Pick
 					b.ReportAllocs()
 					for b.Loop() {
@@ -92,11 +96,12 @@ func BenchmarkParallel(b *testing.B) {
 
 // TestAllocations: an election allocates nothing, with or without a session.
 func TestAllocations(t *testing.T) {
-	for _, method := range []string{"byrequests", "bybusyness", "bytraffic"} {
+	for _, method := range allMethods {
 		bal := many(method, 16, true, 100, 250)
 		var p balancer.Pick
 		for _, r := range []balancer.Request{
 			{URL: "/"},
+			{URL: "/", Key: 4711, HasKey: true},
 			{URL: "/x;routeid=a.r3"},
 			{URL: "/x", Cookie: "a=b; ROUTEID=.r7; c=d"},
 			{URL: "/x", Cookie: "a=b; ROUTEID=.nosuch; c=d"},

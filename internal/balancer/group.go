@@ -34,10 +34,16 @@ type group struct {
 	walked     bool
 
 	routes routes
+	// rampDue is when a slow start has its next step.
+	rampDue time.Time
+	// why tells the candidates and why others are none, see why.go; "": not
+	// asked for since build.
+	why string
 
 	// scratch of build
 	spares, standbys   []*Member
 	factors, standings []int64
+	paces              []time.Duration // of medianPace
 }
 
 // never is a due date that does not come.
@@ -60,7 +66,7 @@ func (g *group) begin(now time.Time, force bool, p *Pick) {
 	}
 	g.recoverDue = g.recover(now, force, p)
 	if !g.fresh() {
-		g.build(nil)
+		g.build(now, nil)
 	}
 }
 
@@ -79,7 +85,7 @@ func (g *group) look(now time.Time, p *Pick) bool {
 		}
 	}
 	if !g.fresh() {
-		g.build(nil)
+		g.build(now, nil)
 	}
 	g.walked, g.walkDue = true, due
 	return len(g.cand.members) > 0
@@ -112,7 +118,7 @@ func (g *group) retry(now time.Time, m *Member, due *time.Time, p *Pick) bool {
 		return true
 	}
 	if f := w.Flags(); f&live.InError != 0 && f&live.Stopped == 0 {
-		if at := w.ErrorAt().Add(m.Retry); at.Before(*due) {
+		if at := w.ErrorAt().Add(w.Hold(m.Retry)); at.Before(*due) {
 			*due = at
 		}
 	}
@@ -126,9 +132,9 @@ func (g *group) retry(now time.Time, m *Member, due *time.Time, p *Pick) bool {
 // again while others wait (retry=0, a full pool).
 func (g *group) lookFurther(now time.Time, p *Pick) {
 	g.walk(now, p, p)
-	g.build(p)
+	g.build(now, p)
 	if len(g.cand.members) == 0 {
-		g.build(nil)
+		g.build(now, nil)
 	}
 }
 
@@ -194,6 +200,9 @@ func (m *Member) role(but *Pick) role {
 		if f&(live.Spare|live.Standby) == 0 {
 			return missing
 		}
+	case f.Usable() && m.Worker.Full():
+		// Passed over as if it were not there: spares stand in for members
+		// that fail, not for busy ones.
 	case f&live.Spare != 0:
 		if f.Usable() {
 			return spare
@@ -212,7 +221,8 @@ func (m *Member) role(but *Pick) role {
 
 // build lists the candidates from the flags as they are, without members that
 // but has tried (nil: none).
-func (g *group) build(but *Pick) {
+func (g *group) build(now time.Time, but *Pick) {
+	g.rise(now)
 	if g.live.Held(g) {
 		g.Settle()
 	} else {
@@ -229,12 +239,24 @@ func (g *group) build(but *Pick) {
 		m.slot, m.other = -1, -1
 	}
 	g.factors, g.standings = g.factors[:0], g.standings[:0]
+	c.share, c.sums, c.all = c.share[:0], c.sums[:0], g.members
+	c.built++
+	g.rampDue = never
+	sum := int64(0)
 	for i, m := range c.members {
 		m.slot = int32(i)
-		g.factors = append(g.factors, int64(m.Worker.Settings().Factor))
+		f := int64(m.Worker.Settings().Factor)
+		share := g.ramp(m, now)
+		if share < Steps {
+			f = max(f*int64(share)/Steps, 1)
+		}
+		sum += f
+		c.share, c.sums = append(c.share, uint8(share)), append(c.sums, sum)
+		g.factors = append(g.factors, f)
 		g.standings = append(g.standings, m.Worker.LBStatus())
 	}
 	c.tally.fill(g.factors, g.standings)
+	g.why = ""
 	g.others, g.otherTotal, g.otherRound = g.others[:0], 0, 0
 	for _, m := range g.members {
 		if m.slot < 0 && m.Worker.Usable() {
@@ -246,6 +268,45 @@ func (g *group) build(but *Pick) {
 	g.routes.refresh(g.members)
 	g.version, g.stale, g.walked = g.live.Version(), but != nil, false
 	g.news = g.news || but == nil
+}
+
+// rise notes who may serve. One that could not while others could begins its
+// slow start.
+func (g *group) rise(now time.Time) {
+	others := false
+	for _, m := range g.members {
+		others = others || m.Worker.Up()
+	}
+	for _, m := range g.members {
+		m.Worker.Rise(now, others && m.SlowStart > 0)
+	}
+}
+
+// ramp is how far m's slow start has come, 1 to Steps; it lowers rampDue to
+// when the next step is.
+func (g *group) ramp(m *Member, now time.Time) int {
+	from := m.Worker.Risen()
+	if m.SlowStart <= 0 || from.IsZero() {
+		return Steps
+	}
+	step := int64(max(now.Sub(from), 0)) * Steps / int64(m.SlowStart)
+	if step >= Steps {
+		return Steps
+	}
+	if due := from.Add(time.Duration((step+1)*int64(m.SlowStart)/Steps) + 1); due.Before(g.rampDue) {
+		g.rampDue = due
+	}
+	return int(step) + 1
+}
+
+// anyFull reports whether a member could serve but for its maxconn.
+func (g *group) anyFull() bool {
+	for _, m := range g.members {
+		if m.Worker.Full() && m.Worker.Usable() {
+			return true
+		}
+	}
+	return false
 }
 
 // offer lists the candidates of one set.
@@ -356,7 +417,7 @@ func (g *group) lone() (found *Member, at time.Time) {
 	if found == nil {
 		return nil, time.Time{}
 	}
-	hold := min(LoneHold<<min(max(found.Worker.Fails(), 1)-1, 16), found.Retry)
+	hold := min(LoneHold<<min(max(found.Worker.Fails(), 1)-1, 16), found.Worker.Hold(found.Retry))
 	return found, found.Worker.ErrorAt().Add(hold)
 }
 
@@ -365,7 +426,7 @@ func (g *group) nextTry() time.Time {
 	best := never
 	for _, m := range g.members {
 		if f := m.Worker.Flags(); f&live.InError != 0 && f&live.Stopped == 0 {
-			if at := m.Worker.ErrorAt().Add(m.Retry); at.Before(best) {
+			if at := m.Worker.ErrorAt().Add(m.Worker.Hold(m.Retry)); at.Before(best) {
 				best = at
 			}
 		}

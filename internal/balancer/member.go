@@ -13,10 +13,14 @@ type Member struct {
 	Worker *live.Worker
 	// Retry is how long an error lasts (retry=).
 	Retry time.Duration
+	// SlowStart is how long the member takes to come to its full share after
+	// it was out while others served; 0: none.
+	SlowStart time.Duration
 	// Data is the owner's: what a request needs to reach the worker.
 	Data any
 
-	index int32 // in the group's members
+	index int32  // in the group's members
+	id    uint64 // the same in every process, see identity
 	// Guarded by the live balancer's lock.
 	slot  int32  // among the candidates; -1: not one
 	other int32  // among the usable that are not candidates; -1: not one

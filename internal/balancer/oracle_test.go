@@ -36,6 +36,9 @@ func TestStoriesOnHttpd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasPrefix(string(text), "# What httpd lacks") {
+			continue
+		}
 		acts = append(acts, readActs(strings.TrimSuffix(filepath.Base(file), ".story"), string(text))...)
 	}
 	compare(t, acts)

@@ -17,6 +17,12 @@ type Outcome struct {
 	// Sent and Received count bytes to and from the member: for bytraffic,
 	// the head and body sent, the status line and body received.
 	Sent, Received int64
+	// Answered is the time from the election to the answer's head, where
+	// Balancer.WantsPace asks for it; 0: unknown.
+	Answered time.Duration
+	// Safe: the request is of a safe method and can be sent again whole, and
+	// nothing of an answer has reached the client.
+	Safe bool
 }
 
 // Verdict is what follows from an Outcome.
@@ -28,8 +34,13 @@ type Verdict struct {
 	Cause   Cause
 	Status  int // the one that CauseStatus is about
 	RetryAt time.Time
-	member  *Member
-	name    string
+	// Hold and Detail tell for how long, and why, CauseEject was found.
+	Hold   time.Duration
+	Detail string
+	// Resent: Again is owed to retries=, not to a failure before sending.
+	Resent bool
+	member *Member
+	name   string
 }
 
 // Cause says why a member was put into error.
@@ -42,6 +53,7 @@ const (
 	CauseFault         // refused the request otherwise before it was sent
 	CauseStatus        // AH01174: failonstatus
 	CauseTimeout       // AH02460: failontimeout
+	CauseEject         // eject=
 )
 
 // blame lists the faults that put a member into error. All of them happen
@@ -71,6 +83,15 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 	m := p.Member
 	w := m.Worker
 	w.AddTraffic(o.Sent, o.Received)
+	if o.Answered > 0 {
+		w.SetPace(o.Answered, now)
+	}
+	p.Trail = append(p.Trail, Attempt{m, o.Fault, o.Status, now.Sub(p.At)})
+	if b.conf.Eject > 0 && o.Fault.Row().Side == fault.Backend {
+		if v, out := b.eject(m, o, now); out {
+			return b.again(v, p, o)
+		}
+	}
 	cause := b.cause(o)
 	if cause == NoCause && !o.Fault.Row().Unsent {
 		if w.Troubled() && o.Fault == fault.None {
@@ -78,7 +99,7 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 			w.Recover()
 			b.g.live.Unlock()
 		}
-		return Verdict{}
+		return b.again(Verdict{}, p, o)
 	}
 
 	v := Verdict{member: m, name: b.name}
@@ -96,8 +117,9 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 	b.g.live.Unlock()
 	if v.Again {
 		b.Release(p)
+		return v
 	}
-	return v
+	return b.again(v, p, o)
 }
 
 // cause finds why o puts a member into error; NoCause: it does not.
@@ -129,6 +151,9 @@ func (v Verdict) Line() (module, id, text string, ok bool) {
 	case CauseTimeout:
 		return "proxy_balancer", "AH02460", fmt.Sprintf("%s: Forcing worker (%s) into error state due to timeout and 'failontimeout' parameter being set",
 			v.name, v.member.URL()), true
+	case CauseEject:
+		return "proxy_balancer", "AH01174", fmt.Sprintf("%s: Forcing worker (%s) into error state for %v: %s",
+			v.name, v.member.URL(), v.Hold, v.Detail), true
 	}
 	return "", "", "", false
 }

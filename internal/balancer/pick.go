@@ -3,6 +3,8 @@ package balancer
 import (
 	"fmt"
 	"time"
+
+	"sallyport/internal/live"
 )
 
 // Pick is the outcome of an election and the memory of those before it in the
@@ -21,7 +23,16 @@ type Pick struct {
 	RouteChanged bool
 	// Events is what the election did besides, for the log at debug level.
 	Events []Event
+	// At is when the member was elected.
+	At time.Time
+	// Trail is every attempt of the exchange so far, in order.
+	Trail []Attempt
+	// Why tells who was a candidate and why others were none; see why.go.
+	Why string
 
+	waiter   live.Waiter
+	reseal   bool // the client is to be sent a cookie of the balancer's own
+	retries  int  // attempts repeated after a broken reply
 	balancer *Balancer
 	busy     bool
 	attempts int // elections that were followed by a try elsewhere
@@ -47,7 +58,7 @@ const (
 
 // Reset forgets the exchange but keeps the memory it allocated.
 func (p *Pick) Reset() {
-	*p = Pick{Events: p.Events[:0], more: p.more[:0]}
+	*p = Pick{Events: p.Events[:0], more: p.more[:0], Trail: p.Trail[:0]}
 }
 
 // Attempts counts the members tried before the present one.
@@ -59,8 +70,9 @@ func (p *Pick) next() {
 	p.HasRoute, p.SessionName, p.SessionRoute = false, "", ""
 }
 
-func (p *Pick) fill(b *Balancer, m *Member, s session) {
+func (p *Pick) fill(b *Balancer, m *Member, s session, now time.Time) {
 	p.balancer, p.Member, p.busy = b, m, true
+	p.At, p.Why = now, b.g.explain()
 	p.Route = m.Worker.Settings().Route
 	if s.has {
 		p.HasRoute, p.SessionName, p.SessionRoute = true, s.name, s.route
@@ -128,6 +140,7 @@ const (
 	AllDown                // AH01170
 	NoMembers              // AH01171
 	RouteDown              // AH01167: the session's member, with nofailover
+	AllBusy                // every usable member has maxconn= requests in hand
 )
 
 // Refusal is an election without a winner: the answer is 503.
@@ -141,6 +154,20 @@ type Refusal struct {
 	// NextTry is when the next member in error will be tried again; zero:
 	// none will be by itself.
 	NextTry time.Time
+	// LineFull: as many wait already as may (queue=).
+	LineFull bool
+}
+
+// RetryAfter is what a client is told to wait before it asks again, in whole
+// seconds; 0: there is no telling.
+func (r Refusal) RetryAfter(now time.Time) int {
+	switch {
+	case r.Kind == AllBusy:
+		return int(max(r.Wait, time.Second) / time.Second)
+	case !r.NextTry.IsZero():
+		return max(int((r.NextTry.Sub(now)+time.Second-1)/time.Second), 1)
+	}
+	return 0
 }
 
 // Refused reports whether there is no member.
@@ -153,6 +180,12 @@ func (r Refusal) Line(now time.Time) (id, text string) {
 		return "AH01171", r.Balancer + ": No workers in balancer"
 	case RouteDown:
 		id, text = "AH01167", fmt.Sprintf("%s: All workers are in error state for route (%s)", r.Balancer, r.Route)
+	case AllBusy:
+		text = r.Balancer + ": All workers have as many requests in hand as maxconn= allows"
+		if r.LineFull {
+			text += ", and as many wait as queue= allows"
+		}
+		return "AH01170", text
 	default:
 		id, text = "AH01170", r.Balancer+": All workers are in error state"
 	}

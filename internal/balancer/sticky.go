@@ -158,8 +158,8 @@ func (g *group) routed(route string, e *election, depth int) *Member {
 			if w.Flags()&live.Standby != wanted || w.Settings().Route != route {
 				continue
 			}
-			if e.serves(m) {
-				return m
+			if e.serves(m) || w.Full() && w.Usable() && !e.pick.hasTried(m) {
+				return m // a full one: Elect decides whether to wait for it
 			}
 			if to := w.Settings().Redirect; to != "" && depth < len(g.members) {
 				if r := g.routed(to, e, depth+1); r != nil {
@@ -178,7 +178,7 @@ func (e *election) serves(m *Member) bool {
 		return false
 	}
 	if m.Worker.Usable() {
-		return true
+		return !m.Worker.Full()
 	}
 	return m.Worker.RetryDue(e.now, m.Retry) && e.pick.event(Retried, m) && m.Worker.Usable()
 }

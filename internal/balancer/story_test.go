@@ -18,8 +18,12 @@ import (
 	"sallyport/internal/fault"
 	"sallyport/internal/live"
 	"sallyport/internal/modules/lbmethod_bybusyness"
+	"sallyport/internal/modules/lbmethod_byhash"
 	"sallyport/internal/modules/lbmethod_byrequests"
+	"sallyport/internal/modules/lbmethod_byresponsetime"
 	"sallyport/internal/modules/lbmethod_bytraffic"
+	"sallyport/internal/modules/lbmethod_leastconn"
+	"sallyport/internal/modules/lbmethod_random2"
 	"sallyport/internal/workerconf"
 )
 
@@ -35,11 +39,16 @@ var rewrite = flag.Bool("rewrite", false, "write what happens into the stories a
 //	reload                 configuration anew: balancer and member lines follow
 //	backend NAME HOW       how it answers from now on: ok, refused, pool, ping,
 //	                       dns, tls, closes, hangs, or a status; sent=N received=N
+//	                       takes=DURATION
 //	elect [xN] [cookie=…] [url=…] [at=VIEW] [vars] [log]
 //	                       whole exchanges with failover; prints who served,
 //	                       "(a)" in front for a member that failed, the status
 //	                       when the client gets an error
-//	begin ID [cookie=…] [url=…]   elect and keep the member busy
+//	               safe: the request may be sent again after a broken reply;
+//	               key=…: what byhash goes by; why: the candidates, the attempts
+//	begin ID [cookie=…] [url=…]   elect and keep the member busy; "waits" with
+//	               timeout=, "wakes ID" when the line moves
+//	leave ID               a waiting client goes away
 //	end ID                 … until here
 //	tick DURATION          time passes
 //	edit NAME k=v …        an operator's change; NAME "balancer" for its own settings
@@ -117,6 +126,8 @@ type stage struct {
 	b        map[string]*balancer.Balancer // "" and the views
 	backends map[string]*script
 	open     map[string]*balancer.Pick
+	woken    []string
+	asked    map[string]balancer.Request
 }
 
 type casting struct{ name, params string }
@@ -124,6 +135,7 @@ type casting struct{ name, params string }
 type script struct {
 	how            string
 	sent, received int64
+	takes          time.Duration
 }
 
 func newStage() *stage {
@@ -132,6 +144,7 @@ func newStage() *stage {
 		now:      time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		backends: map[string]*script{},
 		open:     map[string]*balancer.Pick{},
+		asked:    map[string]balancer.Request{},
 	}
 }
 
@@ -141,6 +154,8 @@ func (s *stage) printf(format string, args ...any) { fmt.Fprintf(&s.out, format,
 func methods(name string) balancer.Method {
 	for _, room := range []map[string]func() balancer.Method{
 		lbmethod_byrequests.Room.Methods, lbmethod_bytraffic.Room.Methods, lbmethod_bybusyness.Room.Methods,
+		lbmethod_leastconn.Room.Methods, lbmethod_random2.Room.Methods,
+		lbmethod_byresponsetime.Room.Methods, lbmethod_byhash.Room.Methods,
 	} {
 		if f := room[name]; f != nil {
 			return f()
@@ -182,13 +197,12 @@ func (s *stage) command(line string) {
 		s.elect(words)
 	case "begin":
 		p := &balancer.Pick{}
-		r := s.b[""].Elect(s.now, request(words[1:]), p)
 		s.open[words[0]] = p
-		if r.Refused() {
-			s.printf("503\n")
-		} else {
-			s.printf("%s\n", short(p.Member))
-		}
+		s.ask(words[0], p, request(words[1:]))
+	case "leave":
+		s.b[""].Unqueue(s.open[words[0]])
+		delete(s.open, words[0])
+		s.wakeUp()
 	case "end":
 		p := s.open[words[0]]
 		delete(s.open, words[0])
@@ -198,6 +212,7 @@ func (s *stage) command(line string) {
 		}
 		s.b[""].Done(p, balancer.Outcome{Status: 200, Sent: sc.sent, Received: sc.received}, s.now)
 		s.b[""].Release(p)
+		s.wakeUp()
 	case "tick":
 		d, err := time.ParseDuration(rest)
 		if err != nil {
@@ -310,6 +325,8 @@ func (s *stage) backend(words []string) {
 			sc.sent = n
 		case k == "received":
 			sc.received = n
+		case k == "takes":
+			sc.takes, _ = time.ParseDuration(v)
 		}
 	}
 }
@@ -322,6 +339,8 @@ func request(words []string) (r balancer.Request) {
 			r.Cookie = strings.ReplaceAll(v, "+", " ")
 		case "url":
 			r.URL = v
+		case "key":
+			r.Key, r.HasKey = balancer.HashKey(0, v), true
 		}
 	}
 	return r
@@ -335,13 +354,15 @@ var faults = map[string]fault.Kind{
 
 func (s *stage) elect(words []string) {
 	n, b := 1, s.b[""]
-	var vars, log bool
+	var vars, log, why bool
 	for _, w := range words {
 		switch {
 		case w == "vars":
 			vars = true
 		case w == "log":
 			log = true
+		case w == "why":
+			why = true
 		case strings.HasPrefix(w, "at="):
 			b = s.b[w[3:]]
 		case w[0] == 'x':
@@ -353,7 +374,10 @@ func (s *stage) elect(words []string) {
 	var p balancer.Pick
 	for range n {
 		p.Reset()
-		served = append(served, s.exchange(b, r, &p, log))
+		served = append(served, s.exchange(b, r, &p, log, slices.Contains(words, "safe")))
+		if why {
+			s.printf("%s; %s\n", p.Why, p.AppendTrail(nil))
+		}
 		if vars {
 			for _, v := range p.Vars(nil) {
 				s.printf("%s=%s\n", v.Name, v.Value)
@@ -369,7 +393,7 @@ func (s *stage) elect(words []string) {
 }
 
 // exchange runs one request to its end, as the proxy room does.
-func (s *stage) exchange(b *balancer.Balancer, r balancer.Request, p *balancer.Pick, log bool) string {
+func (s *stage) exchange(b *balancer.Balancer, r balancer.Request, p *balancer.Pick, log, safe bool) string {
 	defer b.Release(p)
 	trail := ""
 	for {
@@ -394,6 +418,10 @@ func (s *stage) exchange(b *balancer.Balancer, r balancer.Request, p *balancer.P
 		} else if n, err := strconv.Atoi(sc.how); err == nil {
 			o.Status = n
 		}
+		o.Safe = safe
+		if s.now = s.now.Add(sc.takes); sc.takes > 0 {
+			o.Answered = sc.takes
+		}
 		v := b.Done(p, o, s.now)
 		if log {
 			if _, id, text, ok := v.Line(); ok {
@@ -412,6 +440,36 @@ func (s *stage) exchange(b *balancer.Balancer, r balancer.Request, p *balancer.P
 			return trail + name + "=" + strconv.Itoa(o.Status)
 		}
 		return trail + name
+	}
+}
+
+// ask elects for an exchange that stays open, or puts it into the line.
+func (s *stage) ask(id string, p *balancer.Pick, r balancer.Request) {
+	ref := s.b[""].Elect(s.now, r, p)
+	switch {
+	case !ref.Refused():
+		s.printf("%s\n", short(p.Member))
+	case ref.Wait == 0:
+		s.printf("503\n")
+	case !s.b[""].Queue(p, func() { s.woken = append(s.woken, id); s.asked[id] = r }):
+		s.printf("503, the line is full, retry after %d\n", ref.RetryAfter(s.now))
+	default:
+		s.printf("waits\n")
+	}
+}
+
+// wakeUp lets those who were woken ask again.
+func (s *stage) wakeUp() {
+	for len(s.woken) > 0 {
+		id := s.woken[0]
+		s.woken = s.woken[1:]
+		p := s.open[id]
+		if p == nil || p.Member != nil {
+			continue
+		}
+		if ref := s.b[""].Elect(s.now, s.asked[id], p); !ref.Refused() {
+			s.printf("%s goes to %s\n", id, short(p.Member))
+		}
 	}
 }
 

@@ -8,14 +8,37 @@ func (w *Worker) Elected() int64 { return w.elected.Load() }
 // Busy is the number of exchanges the worker has in hand.
 func (w *Worker) Busy() int64 { return w.busy.Load() }
 
-// Enter counts one more election and exchange in hand.
+// Enter counts one more election and exchange in hand; locked.
 func (w *Worker) Enter() {
 	w.elected.Add(1)
-	w.busy.Add(1)
+	n := w.busy.Add(1)
+	if limit := int64(w.conf.MaxConn); limit > 0 && n >= limit && !w.full.Load() {
+		w.full.Store(true)
+		w.bal.Changed()
+	}
 }
 
-// Leave ends the exchange that Enter began.
-func (w *Worker) Leave() { w.busy.Add(-1) }
+// Leave ends the exchange that Enter began; not locked.
+func (w *Worker) Leave() {
+	w.busy.Add(-1)
+	if w.full.Load() {
+		w.bal.Lock()
+		w.measure(w.conf.MaxConn)
+		w.bal.Unlock()
+	}
+}
+
+// Full reports whether the worker has as many exchanges in hand as it may
+// (maxconn=); no lock needed.
+func (w *Worker) Full() bool { return w.full.Load() }
+
+// measure notes whether limit is reached; locked.
+func (w *Worker) measure(limit int32) {
+	full := limit > 0 && w.busy.Load() >= int64(limit)
+	if w.full.Swap(full) != full {
+		w.bal.Changed()
+	}
+}
 
 // Transferred counts the bytes sent to the backend.
 func (w *Worker) Transferred() int64 { return w.transferred.Load() }

@@ -11,7 +11,7 @@ func (w *Worker) Fail(now time.Time) bool {
 	if w.Flags()&IgnoreErrors != 0 {
 		return false
 	}
-	w.errorAt = now
+	w.errorAt, w.hold = now, 0
 	w.fails++
 	w.troubled.Store(true)
 	w.setFlags(w.Flags() | InError)
@@ -22,7 +22,7 @@ func (w *Worker) Fail(now time.Time) bool {
 // the next failure begins a new period. A stopped worker is never retried.
 // (httpd: ap_proxy_retry_worker.)
 func (w *Worker) RetryDue(now time.Time, retry time.Duration) bool {
-	if f := w.Flags(); f&InError == 0 || f&Stopped != 0 || !now.After(w.errorAt.Add(retry)) {
+	if f := w.Flags(); f&InError == 0 || f&Stopped != 0 || !now.After(w.errorAt.Add(w.Hold(retry))) {
 		return false
 	}
 	return w.Forgive()
@@ -34,6 +34,7 @@ func (w *Worker) Forgive() bool {
 		return false
 	}
 	w.retries++
+	w.hold = 0
 	w.troubled.Store(true)
 	w.setFlags(w.Flags() &^ InError)
 	return true
@@ -68,8 +69,17 @@ func (w *Worker) ProbeFailed() bool {
 	return f&HealthFailed == 0
 }
 
+// Hold is how long the present error lasts: retry, unless the worker was
+// ejected; locked.
+func (w *Worker) Hold(retry time.Duration) time.Duration {
+	if w.hold > 0 {
+		return w.hold
+	}
+	return retry
+}
+
 func (w *Worker) calm() {
-	w.errorAt, w.retries, w.fails = time.Time{}, 0, 0
+	w.errorAt, w.retries, w.fails, w.hold = time.Time{}, 0, 0, 0
 	w.troubled.Store(false)
 }
 

@@ -45,6 +45,7 @@ type Balancer struct {
 	// holder keeps the workers' lbstatus in a form of its own between
 	// elections and writes it back before anyone else looks. Guarded by mu.
 	holder Holder
+	queue  queue // requests that wait for a member
 }
 
 // Holder is whoever keeps lbstatus values in a faster form (package balancer).
@@ -66,8 +67,11 @@ func (b *Balancer) Unlock() { b.mu.Unlock() }
 func (b *Balancer) Version() uint64 { return b.version }
 
 // Changed makes every view of the balancer look its members over again;
-// locked.
-func (b *Balancer) Changed() { b.version++ }
+// locked. The first who waits for a member is told to look, too.
+func (b *Balancer) Changed() {
+	b.version++
+	b.queue.nudge()
+}
 
 // Hold makes h the holder, after the one before has settled; locked.
 func (b *Balancer) Hold(h Holder) {

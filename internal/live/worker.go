@@ -12,6 +12,8 @@ type Configured struct {
 	LBSet    uint8
 	Route    string
 	Redirect string
+	// MaxConn bounds the exchanges in hand (maxconn=); 0: no limit.
+	MaxConn int32
 	// Flags holds status= (Initialized is always added). Of the flags in
 	// Health only a new worker takes notice.
 	Flags Flags
@@ -32,6 +34,8 @@ type Worker struct {
 	// Looked at by every election, seldom written.
 
 	flags atomic.Uint32 // Flags; written with bal locked
+	// full is set while the worker has MaxConn exchanges in hand.
+	full atomic.Bool
 	// troubled is set while errorAt or retries say something, so that a good
 	// outcome need not take the lock to find nothing to do.
 	troubled atomic.Bool
@@ -46,6 +50,11 @@ type Worker struct {
 	lbstatus int64     // up to date only after Balancer.Settle
 	history  History
 	offered  bool // stood among the candidates at the last look
+	up       bool // usable, and an election has noticed; see Rise
+	risen    time.Time
+	hold     time.Duration // of the present error, where it is not retry=; see Eject
+	ejected  uint32        // times in a row
+	window   window
 
 	// The counters change with every request: keep them off the lines above
 	// and off the next worker's.
@@ -54,6 +63,7 @@ type Worker struct {
 	busy        atomic.Int64
 	transferred atomic.Int64 // bytes sent to the backend
 	read        atomic.Int64 // bytes received from it
+	pace        pace
 	_           [32]byte
 }
 
@@ -98,6 +108,7 @@ func (w *Worker) reconfigure(c Configured, e WorkerEdit) bool {
 // a difference; locked.
 func (w *Worker) relay(c Configured, e WorkerEdit) {
 	w.bal.Settle() // what was earned so far was earned under the old factor
+	w.measure(c.MaxConn)
 	before := w.settings
 	w.lay(c, e)
 	w.setFlags(w.Flags()&Health | w.wanted())
@@ -131,6 +142,9 @@ func (w *Worker) wanted() Flags {
 func (w *Worker) setFlags(f Flags) {
 	if w.Flags() != f {
 		w.flags.Store(uint32(f))
+		if !f.Usable() {
+			w.up = false
+		}
 		w.bal.Changed()
 	}
 }

@@ -26,10 +26,25 @@ type Balancer struct {
 	ForceRecovery conf.Opt[bool] // default true
 	Growth        conf.Opt[int]
 	Nonce         conf.Opt[string] // "": None
+
+	// What httpd lacks.
+	Queue        conf.Opt[int]
+	Retries      conf.Opt[int]
+	Eject        conf.Opt[int] // per cent of errors; 0: Off
+	Key          conf.Opt[Key]
+	StickyCookie conf.Opt[string]
+	StickyTTL    conf.Opt[time.Duration]
+	StickySecret conf.Opt[string]
 }
 
 // Sticky names the session's cookie and its URL parameter.
 type Sticky struct{ Cookie, Path string }
+
+// DefaultWait is timeout= for a balancer that has a queue= and no timeout=.
+const DefaultWait = 5 * time.Second
+
+// DefaultStickyTTL is stickyttl= where it is not given.
+const DefaultStickyTTL = 24 * time.Hour
 
 // DefaultMethod is the lbmethod of a balancer that names none.
 const DefaultMethod = "byrequests"
@@ -148,6 +163,67 @@ var BalancerParams = []Param{
 				return bad("Provided nonce is too large", "at most 36 characters")
 			}
 			b.Nonce = some(s, s.text)
+			return nil
+		}},
+	{Name: "queue", Kind: "integer", Default: "no limit", Range: "1 or more",
+		Help: "requests that may wait for a member at a time, first come first served, for timeout= at most (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return ranged(s, &b.Queue, 1, math.MaxInt32, "queue must be at least 1")
+		}},
+	{Name: "retries", Kind: "integer", Default: "0", Range: "0..10",
+		Help: "how often a safe request is sent again after a broken reply (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			return ranged(s, &b.Retries, 0, 10, "retries must be between 0 and 10")
+		}},
+	{Name: "eject", Kind: "percentage", Default: "Off", Range: "1..100, On (50) or Off",
+		Help: "share of errors at which a member is taken out for a while (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			if on, ok := onOff(s.text); ok {
+				b.Eject = some(s, 0)
+				if on {
+					b.Eject.V = 50
+				}
+				return nil
+			}
+			s.text = strings.TrimSuffix(s.text, "%")
+			return ranged(s, &b.Eject, 1, 100, "eject must be On, Off or a percentage")
+		}},
+	{Name: "key", Kind: "format", Default: "%a", Range: "items of LogFormat: %a %{X}i %{X}C %{X}e %U %q %m %V",
+		Help: "what lbmethod=byhash goes by (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			k, err := ParseKey(s.text)
+			if err != nil {
+				return err
+			}
+			b.Key = some(s, k)
+			return nil
+		}},
+	{Name: "stickycookie", Kind: "text", Range: "the name of a cookie",
+		Help: "a signed session cookie that the balancer sets itself (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			if s.text == "" || strings.IndexFunc(s.text, notToken) >= 0 {
+				return bad("stickycookie must be the name of a cookie", "letters, digits, - and _")
+			}
+			b.StickyCookie = some(s, s.text)
+			return nil
+		}},
+	{Name: "stickyttl", Kind: "interval", Unit: "s", Default: "86400", Range: "1s or more",
+		Help: "how long a stickycookie is believed; it is renewed after half of it (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			d, err := Interval(s.text, time.Second)
+			if err != nil || d < time.Second {
+				return bad("stickyttl must be at least one second", "a time such as 3600 or 8h")
+			}
+			b.StickyTTL = some(s, d)
+			return nil
+		}},
+	{Name: "stickysecret", Kind: "text", Default: "random at start", Range: "16 characters or more",
+		Help: "signs stickycookie; the same on every node that shares the clients (not in httpd)",
+		balancer: func(b *Balancer, _ *Known, s setting) error {
+			if len(s.text) < 16 {
+				return bad("stickysecret must have 16 characters or more", "a long random word")
+			}
+			b.StickySecret = some(s, s.text)
 			return nil
 		}},
 }

@@ -12,19 +12,27 @@ func (w *Worker) Live() live.Configured {
 		LBSet:    uint8(w.LBSet.V),
 		Route:    w.Route.V,
 		Redirect: w.Redirect.V,
+		MaxConn:  int32(w.MaxConn.V),
 		Flags:    w.Status.V.On,
 	}
 }
 
 // Member makes a balancer's member of the worker; data is the owner's.
 func (w *Worker) Member(lw *live.Worker, data any) *balancer.Member {
-	return &balancer.Member{Worker: lw, Retry: w.Retry.Or(DefaultRetry), Data: data}
+	return &balancer.Member{Worker: lw, Retry: w.Retry.Or(DefaultRetry), SlowStart: w.SlowStart.V, Data: data}
 }
 
 // Core gives the settings package balancer elects by. method is the one that
 // b.Method names; methods finds others for operators to switch to.
 func (b *Balancer) Core(method balancer.Method, methods func(string) balancer.Method) balancer.Config {
+	wait := b.Timeout.V
+	if b.Queue.V > 0 && wait == 0 {
+		wait = DefaultWait
+	}
 	return balancer.Config{
+		Queue:           b.Queue.V,
+		Retries:         b.Retries.V,
+		Eject:           b.Eject.V,
 		Method:          method,
 		Methods:         methods,
 		StickyCookie:    b.Sticky.V.Cookie,
@@ -32,7 +40,7 @@ func (b *Balancer) Core(method balancer.Method, methods func(string) balancer.Me
 		Separator:       b.Separator.Or('.'),
 		Semicolon:       b.Semicolon.V,
 		NoFailover:      b.NoFailover.V,
-		Timeout:         b.Timeout.V,
+		Timeout:         wait,
 		MaxAttempts:     b.MaxAttempts.Or(-1),
 		FailOnStatus:    b.FailOnStatus,
 		FailOnTimeout:   b.FailOnTimeout.V,

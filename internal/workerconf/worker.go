@@ -31,7 +31,10 @@ type Worker struct {
 	TTL            conf.Opt[time.Duration]
 	DisableReuse   conf.Opt[bool]          // also enablereuse, inverted
 	AddressTTL     conf.Opt[time.Duration] // negative: for ever; 0: look up each time
-	TCPKeepAlive   conf.Opt[bool]          // keepalive: SO_KEEPALIVE, not HTTP's
+	Expand         conf.Opt[bool]          // every address of the name is a member
+	MaxConn        conf.Opt[int]           // exchanges in hand; 0: no limit
+	SlowStart      conf.Opt[time.Duration]
+	TCPKeepAlive   conf.Opt[bool] // keepalive: SO_KEEPALIVE, not HTTP's
 
 	IOBufferSize      conf.Opt[int] // bytes
 	ReceiveBufferSize conf.Opt[int] // bytes; 0: the system's
@@ -255,6 +258,26 @@ var WorkerParams = []Param{
 			}
 			w.TTL = some(s, d)
 			return nil
+		}},
+	{Name: "maxconn", Kind: "integer", Default: "0", Range: "0 or more",
+		Help: "requests the member has in hand at a time, over all balancers' servers; 0: no limit (not in httpd)",
+		worker: func(w *Worker, _ *Known, s setting) error {
+			return ranged(s, &w.MaxConn, 0, math.MaxInt32, "maxconn must be a positive number")
+		}},
+	{Name: "slowstart", Kind: "interval", Unit: "s", Default: "0", Range: "0 or more",
+		Help: "time a member takes to come to its full share after it was out (not in httpd)",
+		worker: func(w *Worker, _ *Known, s setting) error {
+			if s.text == "0" {
+				w.SlowStart = some(s, time.Duration(0))
+				return nil
+			}
+			return interval(s, &w.SlowStart, time.Second,
+				"slowstart has wrong format", "slowstart must be at least one millisecond, or 0")
+		}},
+	{Name: "expand", Kind: "On|Off", Default: "Off",
+		Help: "every address the name has is a member of its own, as long as it has it (not in httpd)",
+		worker: func(w *Worker, _ *Known, s setting) error {
+			return flag(s, &w.Expand, false, "expand must be On|Off")
 		}},
 	{Name: "disablereuse", Kind: "On|Off", Default: "Off",
 		Help: "close the connection after each request",

@@ -18,8 +18,12 @@ import (
 	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/headers"
 	"sallyport/internal/modules/lbmethod_bybusyness"
+	"sallyport/internal/modules/lbmethod_byhash"
 	"sallyport/internal/modules/lbmethod_byrequests"
+	"sallyport/internal/modules/lbmethod_byresponsetime"
 	"sallyport/internal/modules/lbmethod_bytraffic"
+	"sallyport/internal/modules/lbmethod_leastconn"
+	"sallyport/internal/modules/lbmethod_random2"
 	"sallyport/internal/modules/log_config"
 	"sallyport/internal/modules/logio"
 	"sallyport/internal/modules/macro"
@@ -61,6 +65,10 @@ var Rooms = []*module.Room{
 	&lbmethod_byrequests.Room,
 	&lbmethod_bytraffic.Room,
 	&lbmethod_bybusyness.Room,
+	&lbmethod_leastconn.Room,
+	&lbmethod_random2.Room,
+	&lbmethod_byresponsetime.Room,
+	&lbmethod_byhash.Room,
 	&headers.Room,
 	&dir.Room,
 	&alias.Room,
