@@ -35,7 +35,8 @@ type client struct {
 
 	conn *net.TCPConn
 	r    *bufio.Reader
-	why  string // of the last exchange that was refused or cut
+	why  string      // of the last exchange that was refused or cut
+	past []Behaviour // behaviours asked for on this connection, oldest first
 }
 
 // chance is true once in n times.
@@ -111,7 +112,7 @@ func (c *client) dial(ctx context.Context, receiveBuffer int) error {
 		return err
 	}
 	c.conn = conn.(*net.TCPConn)
-	c.r = bufio.NewReaderSize(c.conn, 4096)
+	c.r, c.past = bufio.NewReaderSize(c.conn, 4096), nil
 	return nil
 }
 
@@ -341,13 +342,31 @@ func (c *client) broken(p plan, err error) Outcome {
 // victim of a late answer is not the proxy's loss.
 func (c *client) settle(method string, p plan, o Outcome) {
 	c.tally.count(c.kind, o)
+	past := c.past
+	c.past = append(c.past, p.What)
 	if !p.What.Must || o != Refused && o != Cut || c.why == lateToken {
 		return
+	}
+	if n := len(past); o == Cut && n > 0 && past[n-1].Early && strings.HasPrefix(c.why, "no head") {
+		return // the connection had ended before the request was sent
 	}
 	if method == http.MethodPost {
 		c.tally.LostUnsafe.Add(1)
 		return
 	}
 	c.tally.LostSafe.Add(1)
-	c.tally.noteLost("%s (%s, %s, %s client) was owed an answer and was %v: %s", p.Token, method, p.What.Name, c.kind, o, c.why)
+	c.tally.noteLost("%s (%s, %s, %s client) was owed an answer and was %v: %s (before on this connection: %s)", p.Token, method, p.What.Name, c.kind, o, c.why,
+		names(past[max(0, len(past)-4):]))
+}
+
+// names joins the behaviours' names.
+func names(list []Behaviour) string {
+	var b strings.Builder
+	for i, x := range list {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(x.Name)
+	}
+	return b.String()
 }

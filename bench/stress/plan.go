@@ -19,8 +19,11 @@ type Behaviour struct {
 	// Upload: the request carries a body. Bodiless: the answer has none.
 	Upload   bool
 	Bodiless bool
-	Status   int // of the right answer
-	Weight   int // how often it is asked for
+	// Early: the answer may be complete before the upload is, and the proxy
+	// may end the client's connection after it, unannounced.
+	Early  bool
+	Status int // of the right answer
+	Weight int // how often it is asked for
 	// Whole: the answer and what follows it leave in one segment. Were the
 	// rest to come later, no proxy could tell it from the next answer.
 	Whole  bool
@@ -33,21 +36,21 @@ func behaviours() []Behaviour {
 		{Name: "length", Must: true, Status: 200, Weight: 30},
 		{Name: "chunked", Must: true, Status: 200, Weight: 15},
 		{Name: "trailer", Must: true, Status: 200, Weight: 5},
-		{Name: "hints", Must: true, Status: 200, Weight: 5},                   // a 103 first
-		{Name: "dribble", Must: true, Status: 200, Weight: 5},                 // body in pieces, with pauses
-		{Name: "empty", Must: true, Status: 204, Bodiless: true, Weight: 4},   // No Content
-		{Name: "notmod", Must: true, Status: 304, Bodiless: true, Weight: 3},  // with the length a GET would have
-		{Name: "announced", Must: true, Status: 200, Weight: 4},               // Connection: close, and does
-		{Name: "closing", Must: true, Status: 200, Weight: 4},                 // closes at once, unannounced
-		{Name: "closelater", Must: true, Status: 200, Weight: 4},              // closes the idle connection soon after
-		{Name: "upload", Must: true, Upload: true, Status: 200, Weight: 12},   // reads all, then answers
-		{Name: "deaf", Upload: true, Status: 200, Weight: 2},                  // as upload, but never says 100
-		{Name: "early", Upload: true, Status: 200, Weight: 3},                 // answers before it reads the body
-		{Name: "earlyclose", Upload: true, Status: 200, Weight: 2},            // answers and closes on the upload
-		{Name: "surplus", Status: 200, Weight: 3, Whole: true},                // more body than its length says
-		{Name: "poison", Status: 200, Weight: 3, Whole: true},                 // a second answer nobody asked for
-		{Name: "latepoison", Must: true, Status: 200, Weight: 2, Whole: true}, // the same, a moment later
-		{Name: "reset", Weight: 2}, {Name: "finish", Weight: 2},               // gone before a byte of answer
+		{Name: "hints", Must: true, Status: 200, Weight: 5},                     // a 103 first
+		{Name: "dribble", Must: true, Status: 200, Weight: 5},                   // body in pieces, with pauses
+		{Name: "empty", Must: true, Status: 204, Bodiless: true, Weight: 4},     // No Content
+		{Name: "notmod", Must: true, Status: 304, Bodiless: true, Weight: 3},    // with the length a GET would have
+		{Name: "announced", Must: true, Status: 200, Weight: 4},                 // Connection: close, and does
+		{Name: "closing", Must: true, Status: 200, Weight: 4},                   // closes at once, unannounced
+		{Name: "closelater", Must: true, Status: 200, Weight: 4},                // closes the idle connection soon after
+		{Name: "upload", Must: true, Upload: true, Status: 200, Weight: 12},     // reads all, then answers
+		{Name: "deaf", Upload: true, Status: 200, Weight: 2},                    // as upload, but never says 100
+		{Name: "early", Upload: true, Early: true, Status: 200, Weight: 3},      // answers before it reads the body
+		{Name: "earlyclose", Upload: true, Early: true, Status: 200, Weight: 2}, // answers and closes on the upload
+		{Name: "surplus", Status: 200, Weight: 3, Whole: true},                  // more body than its length says
+		{Name: "poison", Status: 200, Weight: 3, Whole: true},                   // a second answer nobody asked for
+		{Name: "latepoison", Must: true, Status: 200, Weight: 2, Whole: true},   // the same, a moment later
+		{Name: "reset", Weight: 2}, {Name: "finish", Weight: 2},                 // gone before a byte of answer
 		{Name: "resethead", Weight: 2}, {Name: "finishhead", Weight: 2}, // gone within the head
 		{Name: "resetbody", Status: 200, Weight: 2}, {Name: "finishbody", Status: 200, Weight: 2},
 		{Name: "resetchunk", Status: 200, Weight: 2}, {Name: "finishchunk", Status: 200, Weight: 2},
