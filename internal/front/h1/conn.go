@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,6 +32,11 @@ import (
 // parkAfter is how long an idle connection keeps its goroutine: long enough
 // that busy clients never pay for parking.
 const parkAfter = time.Second
+
+// From crowd connections with goroutines on, each is parked as soon as the
+// watcher's clock can tell that it is idle: in a crowd most have little to do,
+// and goroutines by the ten thousand would cost what parking is to save.
+const crowd = 1024
 
 // lingerFor and lingerBytes bound what is read from a client after the last
 // response, so that closing with unread data does not reset the connection
@@ -52,31 +58,47 @@ const skipBytes = 64 << 10
 type Front struct {
 	House exchange.House
 	Watch *watch.Watcher
+
+	running atomic.Int64 // connections that have a goroutine
 }
+
+// Running counts the connections that have a goroutine: those with an exchange
+// under way and those that have been idle for a short time only.
+func (f *Front) Running() int { return int(f.running.Load()) }
 
 var ids atomic.Uint64
 
 // conn is one client connection. It is owned by the goroutine in run, or by
-// nobody while parked. Others touch only guard, state and hang.
+// nobody while parked. Others touch only guard, state and hang. It is all that
+// an idle connection keeps (with its visit and socket): what only a goroutine
+// needs is in kit.
 type conn struct {
+	*kit  // nil while parked
 	front *Front
 	nc    net.Conn
 	tcp   *net.TCPConn    // nc, where the kernel can splice and send files
 	raw   syscall.RawConn // of tcp; nil: no readiness without reading
-	step  func(uintptr) bool
-	fd    int // only for the watcher; valid while nc is open
+	fd    int             // only for the watcher; valid while nc is open
 	visit exchange.Visit
 	guard watch.Guard
-	state atomic.Uint32 // active, idle, parked, dying
+	state atomic.Uint32 // active, idle, …, dying
 	park  watch.Ticket
 
 	client exchange.Client
 
-	in       []byte        // read buffer; nil while there is nothing in it
-	r, w     int           // unread: in[r:w]
-	searched int           // bytes of in[r:w] that HeadEnd has seen
-	since    time.Duration // when the wait for a request, or its head, began
-	set      *exchange.ServerSettings
+	since time.Duration // when the wait for a request, its head or its body began
+	set   *exchange.ServerSettings
+	hang  hangup
+}
+
+// kit is what a connection needs while a goroutine serves it, from a pool.
+type kit struct {
+	step func(uintptr) bool // ready, of the connection that has the kit
+	c    *conn
+
+	in       []byte // read buffer; nil while there is nothing in it
+	r, w     int    // unread: in[r:w]
+	searched int    // bytes of in[r:w] that HeadEnd has seen
 
 	inside bool // within the callback of RawConn.Read: no blocking reads
 	next   what // what run does when await returns
@@ -84,17 +106,44 @@ type conn struct {
 	x    *exchange.Exchange // being read or served
 	body body
 	out  response
-	hang hangup
+}
+
+var kits = sync.Pool{New: func() any {
+	k := new(kit)
+	k.step = func(fd uintptr) bool { return k.c.ready(fd) }
+	return k
+}}
+
+// equip gives the connection a kit.
+func (c *conn) equip(k *kit) {
+	k.c, k.out.c, k.body.c = c, c, c
+	c.kit = k
+}
+
+// strip takes the kit away, empty.
+func (c *conn) strip() *kit {
+	k := c.kit
+	c.shrink()
+	if k.body.guarded {
+		c.front.Watch.Remove(&k.body.guard)
+		k.body.guarded = false
+	}
+	c.kit = nil
+	k.c, k.out, k.body.c, k.body.err, k.searched = nil, response{}, nil, nil, 0
+	return k
 }
 
 // The states of a connection, for those who are not its goroutine. Only the
-// goroutine goes from active to idle or parked; whoever moves it away from
-// idle or parked owns what comes next.
+// goroutine goes from active to idle and on to parked; whoever moves it away
+// from idle, parking or parked owns what comes next, except that parking
+// always belongs to the goroutine.
 const (
-	active uint32 = iota
-	idle          // waiting for the first byte of a request, with a goroutine
-	parked        // the same, in the watcher
-	dying         // to be closed
+	active  uint32 = iota
+	idle           // waiting for the first byte of a request, with a goroutine
+	parking        // about to be parked
+	woken          // bytes came while it was parking
+	parked         // waiting in the watcher
+	dying          // to be closed
 )
 
 // what a connection does next.
@@ -118,14 +167,15 @@ func (f *Front) Serve(nc net.Conn, tls bool) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		c.tcp = tcp
 		if raw, err := tcp.SyscallConn(); err == nil {
-			c.raw, c.step = raw, c.ready
+			c.raw = raw
 			raw.Control(func(fd uintptr) { c.fd = int(fd) })
 		}
 	}
-	c.out.c, c.body.c, c.hang.c = c, c, c
+	c.hang.c = c
 	c.visit = f.House.Admit(&c.client)
 	f.Watch.Add(&c.guard, c)
-	c.startWait()
+	c.state.Store(idle)
+	c.startClock()
 	go c.run()
 }
 
@@ -159,6 +209,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 
 // run serves the connection until it is closed or parked.
 func (c *conn) run() {
+	c.front.running.Add(1)
+	defer c.front.running.Add(-1)
+	c.equip(kits.Get().(*kit))
 	for {
 		c.next = wait
 		c.await()
@@ -452,13 +505,25 @@ func (c *conn) shrink() {
 // then in the watcher.
 func (c *conn) startWait() {
 	c.searched = 0
-	c.since = c.front.Watch.Now()
 	c.state.Store(idle)
+	c.startClock()
+}
+
+func (c *conn) startClock() {
+	c.since = c.front.Watch.Now()
 	d := c.idleLimit()
-	if c.fd >= 0 && d > parkAfter {
-		d = parkAfter
+	if c.fd >= 0 {
+		d = min(d, c.front.patience())
 	}
 	c.guard.Arm(d)
+}
+
+// patience is how long an idle connection keeps its goroutine now.
+func (f *Front) patience() time.Duration {
+	if f.running.Load() > crowd {
+		return watch.Tick
+	}
+	return parkAfter
 }
 
 // idleLimit is how long the client may take to begin a request: KeepAliveTimeout
@@ -527,26 +592,34 @@ func (c *conn) dead() bool {
 	return true
 }
 
-// parkNow leaves the connection to the watcher and ends the goroutine.
+// parkNow leaves the connection to the watcher. True: the goroutine is done
+// with it.
 func (c *conn) parkNow() bool {
-	c.shrink()
+	c.hang.cancel() // a descriptor has one place in the watcher
+	k := c.strip()
 	c.guard.Arm(c.idleLimit() - (c.front.Watch.Now() - c.since))
-	if !c.state.CompareAndSwap(idle, parked) {
-		return c.dead()
+	if c.state.CompareAndSwap(idle, parking) {
+		if !c.front.Watch.Watch(c.fd, watch.Readable, c, &c.park) {
+			c.fd = -1 // no watcher: this goroutine waits
+			c.state.CompareAndSwap(parking, idle)
+		} else if c.state.CompareAndSwap(parking, parked) {
+			kits.Put(k)
+			return true
+		} else if !c.state.CompareAndSwap(woken, idle) {
+			c.front.Watch.Cancel(c.park)
+		}
 	}
-	if !c.front.Watch.Watch(c.fd, watch.Readable, c, &c.park) {
-		c.state.CompareAndSwap(parked, idle)
-		c.fd = -1 // no watcher: this goroutine waits
-		return c.dead()
-	}
-	return true
+	c.equip(k)
+	return c.dead()
 }
 
 // Event wakes a parked connection: bytes have come, or the end.
 func (c *conn) Event(watch.Event) {
 	if c.state.CompareAndSwap(parked, idle) {
-		c.guard.Arm(parkAfter)
+		c.guard.Arm(c.front.patience())
 		go c.run()
+	} else {
+		c.state.CompareAndSwap(parking, woken)
 	}
 }
 
@@ -576,7 +649,7 @@ func (c *conn) dismiss() {
 			c.front.Watch.Cancel(c.park)
 			c.close()
 		}()
-	} else if c.state.CompareAndSwap(idle, dying) {
+	} else if c.state.CompareAndSwap(idle, dying) || c.state.CompareAndSwap(parking, dying) || c.state.CompareAndSwap(woken, dying) {
 		c.nc.SetDeadline(watch.Past)
 	}
 }
@@ -604,13 +677,12 @@ func (c *conn) linger() {
 // close ends the connection for good.
 func (c *conn) close() {
 	c.front.Watch.Remove(&c.guard)
-	if c.body.guarded {
-		c.front.Watch.Remove(&c.body.guard)
-	}
 	c.hang.cancel()
+	if c.kit != nil {
+		c.r = c.w
+		kits.Put(c.strip())
+	}
 	c.nc.Close()
-	c.r = c.w
-	c.shrink()
 	c.visit.Bye()
 }
 

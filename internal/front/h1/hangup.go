@@ -92,9 +92,9 @@ func (h *hangup) Event(e watch.Event) {
 	h.state.Store(waiting)
 }
 
-// cancel ends the watch, before the descriptor is closed.
+// cancel ends the watch, before the descriptor is parked or closed.
 func (h *hangup) cancel() {
-	if h.on.Load() {
+	if h.on.Swap(false) {
 		h.c.front.Watch.Cancel(h.ticket)
 	}
 }
