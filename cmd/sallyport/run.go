@@ -44,6 +44,7 @@ func load(o *options, srv *server.Server) (*snapshot.Snapshot, *conf.Config, dia
 // serve runs in the foreground until told to stop.
 func serve(o *options) int {
 	raiseFiles()
+	tuneCollector()
 	srv, err := server.New()
 	if err != nil {
 		return fail(err)

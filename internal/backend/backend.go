@@ -135,8 +135,8 @@ type Reply interface {
 	// Tunnel serves a 101 whose head has been sent: bytes both ways until
 	// both sides are done or idle for the larger of the time-outs.
 	Tunnel(x *exchange.Exchange, idle time.Duration, halfClose bool) *fault.Fault
-	// LocalPort is the connection's own port (note proxy-source-port).
-	LocalPort() uint16
+	// LocalPort is the connection's own port in text (note proxy-source-port).
+	LocalPort() string
 	// Bytes sent to and read from the backend for this exchange.
 	Bytes() (sent, read int64)
 }

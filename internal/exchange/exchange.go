@@ -156,7 +156,8 @@ type Exchange struct {
 	logged bool // the once-per-request lines are written
 
 	// Proxy is the proxy room's own record of this exchange (alias taken,
-	// worker, attempts); nil where nothing was proxied.
+	// worker, attempts). It outlives the exchange in its pool, for reuse: only
+	// that room looks at it.
 	Proxy any
 	// Scratch lets other rooms keep something between their hooks; small.
 	Scratch []any
@@ -170,10 +171,12 @@ type Client struct {
 	Remote, Local netip.AddrPort // of the socket
 	// Addr is the client's address as Require, logs and X-Forwarded-For see
 	// it: Remote, unless a room (remoteip) learnt better.
-	Addr  netip.AddrPort
-	TLS   bool
-	Since time.Time
-	ID    uint64 // unique within the process
+	Addr   netip.AddrPort
+	TLS    bool
+	Since  time.Time
+	ID     uint64 // unique within the process
+	text   string // see Text
+	textOf netip.Addr
 	// Served counts the exchanges before this one on the connection.
 	Served int
 
@@ -189,6 +192,15 @@ type Hostname struct {
 	Name     string // "" when there is none
 	Verified bool   // the name leads back to the address
 	Double   bool   // that was asked for
+}
+
+// Text is the address of Addr as text, made once for as long as Addr stays.
+// For the goroutine that serves the client.
+func (c *Client) Text() string {
+	if a := c.Addr.Addr(); c.text == "" || c.textOf != a {
+		c.textOf, c.text = a, a.Unmap().String()
+	}
+	return c.text
 }
 
 // Downstream takes one response to the client. front/h1, h2, h3 and the
@@ -247,9 +259,14 @@ const (
 // Mapping is the result of translation.
 type Mapping struct {
 	Kind MappingKind
-	Path string
-	What FileKind // what is at Path, for Kind File
+	// Path is the file's, or for Proxied the beginning of the URL that goes on
+	// with Rest: the two are joined only where somebody wants the whole (URL).
+	Path, Rest string
+	What       FileKind // what is at Path, for Kind File
 }
+
+// URL is the whole URL of a Proxied mapping.
+func (m *Mapping) URL() string { return m.Path + m.Rest }
 
 // Prev is what an internal redirect leaves behind.
 type Prev struct {

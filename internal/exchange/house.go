@@ -49,7 +49,10 @@ func Put(x *Exchange) {
 	always.Reset()
 	env.Reset()
 	notes.Reset()
-	*x = Exchange{Env: env, Notes: notes, Always: always}
+	if r, ok := x.Proxy.(interface{ Recycle() }); ok {
+		r.Recycle()
+	}
+	*x = Exchange{Env: env, Notes: notes, Always: always, Proxy: x.Proxy}
 	x.Request.Header, x.Out.Header = fields, out
 	pool.Put(x)
 }

@@ -107,7 +107,7 @@ func (v *logView) FirstLine() (connection, request bool) {
 func (x *Exchange) MappedName() string {
 	switch {
 	case x.Mapped.Kind == Proxied:
-		return "proxy:" + x.Mapped.Path
+		return "proxy:" + x.Mapped.URL()
 	case x.Mapped.Kind == File && x.Mapped.Path != "":
 		return x.Mapped.Path
 	}

@@ -173,7 +173,10 @@ func (s *section) matches(subject string, x *exchange.Exchange) bool {
 }
 
 func (st *site) appendProxies(to []int, x *exchange.Exchange) []int {
-	url := x.Mapped.Path
+	if len(st.proxies) == 0 {
+		return to
+	}
+	url := x.Mapped.URL()
 	for _, n := range st.proxies {
 		s := st.all[n]
 		switch {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/buffer"
@@ -447,9 +448,9 @@ func (c *conn) Discard() {
 	c.release()
 }
 
-func addrPort(a net.Addr) uint16 {
+func portOf(a net.Addr) string {
 	if t, ok := a.(*net.TCPAddr); ok {
-		return uint16(t.Port)
+		return strconv.Itoa(t.Port)
 	}
-	return 0
+	return "0"
 }

@@ -27,6 +27,7 @@ type Transport struct{}
 // that got the connection.
 type conn struct {
 	*pool.Conn
+	port string // our own, in text
 	pool *pool.Pool
 	work *backend.Worker
 	x    *exchange.Exchange
@@ -67,7 +68,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 		}
 		c, _ := pc.Proto.(*conn)
 		if c == nil {
-			c = &conn{Conn: pc, pool: p}
+			c = &conn{Conn: pc, pool: p, port: portOf(pc.Net.LocalAddr())}
 			c.step = c.receive
 			pc.Proto = c
 		}
@@ -302,9 +303,7 @@ func (c *conn) tidy() {
 }
 
 // LocalPort implements backend.Reply.
-func (c *conn) LocalPort() uint16 {
-	return addrPort(c.Net.LocalAddr())
-}
+func (c *conn) LocalPort() string { return c.port }
 
 // Bytes implements backend.Reply.
 func (c *conn) Bytes() (sent, read int64) { return c.sent, c.read }

@@ -69,7 +69,9 @@ func (t *table) fixup(x *exchange.Exchange) exchange.Verdict {
 	name := x.Mapped.Path
 	switch x.Mapped.Kind {
 	case exchange.Proxied:
-		name = urlPath(name)
+		if name = x.Mapped.Rest; name == "" {
+			name = urlPath(x.Mapped.Path)
+		}
 	case exchange.File:
 		if x.Mapped.What == exchange.Directory {
 			return exchange.Declined

@@ -15,7 +15,6 @@ import (
 // resolve finds what serves a mapped URL: a link, or a balancer whose members
 // are asked in turn.
 func (s *site) resolve(x *exchange.Exchange, rec *record) (*link, *balancer.Balancer, exchange.Verdict) {
-	url := x.Mapped.Path
 	if r := rec.route; r != nil && rec.authority >= 0 {
 		if r.balancer != "" {
 			return s.balancerFor(x, r.balancer)
@@ -24,6 +23,7 @@ func (s *site) resolve(x *exchange.Exchange, rec *record) (*link, *balancer.Bala
 			return w.at(s.fallback), nil, exchange.OK
 		}
 	}
+	url := x.Mapped.URL()
 	if isBalancer(url) {
 		return s.balancerFor(x, balancerScheme+"//"+balancerHost(strings.TrimPrefix(url[len(balancerScheme):], "//")))
 	}

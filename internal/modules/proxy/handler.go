@@ -82,9 +82,7 @@ func (h *handler) handle(x *exchange.Exchange) exchange.Verdict {
 		}
 	}
 	rec := h.site.record(x)
-	v := h.forward(x, rec)
-	rec.done(x)
-	return v
+	return h.forward(x, rec)
 }
 
 func (h *handler) forward(x *exchange.Exchange, rec *record) exchange.Verdict {
@@ -206,7 +204,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	status := x.Out.Status
 	o := balancer.Outcome{Status: status}
 	x.Notes.Set("proxy-status", statusNote(status))
-	x.Notes.Set("proxy-source-port", strconv.Itoa(int(reply.LocalPort())))
+	x.Notes.Set("proxy-source-port", reply.LocalPort())
 	if status == 101 {
 		if !h.switched(x, rec) {
 			got, _ := x.Out.Header.Known(message.Upgrade)

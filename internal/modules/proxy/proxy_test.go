@@ -76,7 +76,7 @@ func (r *reply) Discard() {}
 func (r *reply) Tunnel(*exchange.Exchange, time.Duration, bool) *fault.Fault {
 	return nil
 }
-func (r *reply) LocalPort() uint16     { return 4711 }
+func (r *reply) LocalPort() string     { return "4711" }
 func (r *reply) Bytes() (int64, int64) { return 10, 20 }
 
 // build compiles a text; errors end the test unless they are wanted.
@@ -120,6 +120,7 @@ func (s *stage) place(server int, sections ...*conf.Section) *exchange.Place {
 // run takes a request through the room's hooks in a Place.
 func (s *stage) run(p *exchange.Place, method, target string, headers ...string) (*exchange.Exchange, *exchangetest.Recorder, exchange.Verdict) {
 	x, rec := exchangetest.NewExchange(method, target, headers...)
+	x.Request.Header.Join() // as a front does
 	x.Server, x.Place = p.Server, p
 	return x, rec, s.phases(x)
 }

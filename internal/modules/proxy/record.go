@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"sync"
-
 	"sallyport/internal/backend"
 	"sallyport/internal/balancer"
 	"sallyport/internal/exchange"
@@ -11,16 +9,16 @@ import (
 // record is what the room keeps about one exchange between its hooks: the
 // alias that took it, the target as the wire spells it, the request as the
 // backend is to get it. It lives in Exchange.Proxy, belongs to the exchange's
-// goroutine and goes back to a pool when the handler is done.
+// goroutine and is used again by the exchange's next life.
 type record struct {
 	site  *site
-	route *route // nil: mapped by somebody else (RewriteRule, SetHandler)
-	url   string // Mapped.Path as it was when the record was made
+	route *route           // nil: mapped by somebody else (RewriteRule, SetHandler)
+	made  exchange.Mapping // x.Mapped as it was when the record was made
 	// raw: the path is as received (nocanon); encoded: it was never decoded
 	// (mapping=).
 	raw, encoded bool
-	// authority is the length of scheme://host[:port] in url; -1 when it must
-	// be read from there.
+	// authority is the length of scheme://host[:port] in the URL; -1 when it
+	// must be read from there.
 	authority int
 	socket    string // "unix:/path|" that stood in front of url
 	// path is what the backend is asked for, without a balancer member's own
@@ -36,15 +34,14 @@ type record struct {
 	expects bool   // the client sent Expect: 100-continue
 	pick    balancer.Pick
 	vars    []balancer.Var
+	paced   bool // the balancer wants to know when the answer began
 }
-
-var records = sync.Pool{New: func() any { return new(record) }}
 
 // recordOf gives the exchange a fresh record.
 func recordOf(x *exchange.Exchange) *record {
 	rec, ok := x.Proxy.(*record)
 	if !ok {
-		rec = records.Get().(*record)
+		rec = new(record)
 		x.Proxy = rec
 	}
 	rec.reset()
@@ -62,9 +59,6 @@ func (rec *record) reset() {
 	rec.req.Header = h
 }
 
-// done takes the record back: the handler has ended.
-func (rec *record) done(x *exchange.Exchange) {
-	x.Proxy = nil
-	rec.reset()
-	records.Put(rec)
-}
+// Recycle forgets the exchange when it ends; the record stays with it in the
+// pool.
+func (rec *record) Recycle() { rec.reset() }

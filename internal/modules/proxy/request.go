@@ -187,7 +187,7 @@ func selfPort(x *exchange.Exchange) uint16 {
 }
 
 // clientAddr is the client's address in text.
-func clientAddr(x *exchange.Exchange) string { return x.Client.Addr.Addr().Unmap().String() }
+func clientAddr(x *exchange.Exchange) string { return x.Client.Text() }
 
 // environment reads the variables by which a configuration steers the proxy.
 func (h *handler) environment(x *exchange.Exchange, r *backend.Request) {

@@ -98,10 +98,16 @@ func (s *site) take(x *exchange.Exchange, r *route, real string, n int, groups [
 		return exchange.Declined
 	}
 	rec := recordOf(x)
-	joinRepeated(&x.Request.Header)
 	rec.route, rec.site = r, s
 	rec.encoded = r.encoded
 	raw := r.nocanon && !r.servlet
+	if path, ok := r.identity(x, real, n); ok && !raw && groups == nil {
+		rec.authority = r.authority
+		rec.made = exchange.Mapping{Kind: exchange.Proxied, Path: real, Rest: x.Path[n:]}
+		x.Mapped = rec.made
+		rec.spell(x, path)
+		return exchange.OK
+	}
 	var url string
 	switch {
 	case groups != nil:
@@ -122,9 +128,22 @@ func (s *site) take(x *exchange.Exchange, r *route, real string, n int, groups [
 		rec.authority = -1 // only this request's URL tells where it ends
 	}
 	x.Mapped = exchange.Mapping{Kind: exchange.Proxied, Path: url}
-	rec.url = url
+	rec.made = x.Mapped
 	rec.canonicalise(x)
 	return exchange.OK
+}
+
+// identity is the path of the target where the alias leaves it as it is
+// ("ProxyPass / http://h/"), so that no new string need be made of it.
+func (r *route) identity(x *exchange.Exchange, real string, n int) (path string, ok bool) {
+	if !r.static || len(real) != len(r.real) || len(real) <= r.authority || n == 0 {
+		return "", false
+	}
+	own := real[r.authority:] // begins with "/"
+	if own[0] != '/' || n < len(own) || x.Path[n-len(own):n] != own {
+		return "", false
+	}
+	return x.Path[n-len(own):], true
 }
 
 // boundary reports that the authority of a URL ends at n.
@@ -165,7 +184,7 @@ func (s *site) substitute(x *exchange.Exchange, r *route, real string, groups []
 // canonicalise spells the mapped URL's path for the wire (httpd's canon
 // handlers for http and balancer).
 func (rec *record) canonicalise(x *exchange.Exchange) {
-	url := x.Mapped.Path
+	url := x.Mapped.URL()
 	n := rec.authority
 	if n < 0 {
 		n = authorityLen(url)
@@ -176,6 +195,11 @@ func (rec *record) canonicalise(x *exchange.Exchange) {
 	} else if path[0] != '/' {
 		path = "/" + path
 	}
+	rec.spell(x, path)
+}
+
+// spell puts the path into the form the wire wants.
+func (rec *record) spell(x *exchange.Exchange, path string) {
 	rec.query, rec.hasQuery = x.Query, x.HasQuery
 	switch {
 	case rec.raw || rec.encoded:
@@ -217,7 +241,7 @@ func (s *site) fixup(x *exchange.Exchange) exchange.Verdict {
 
 // record is the exchange's, made now if no alias of ours mapped it.
 func (s *site) record(x *exchange.Exchange) *record {
-	if rec, ok := x.Proxy.(*record); ok && rec.url == x.Mapped.Path && rec.site != nil {
+	if rec, ok := x.Proxy.(*record); ok && rec.site != nil && rec.made == x.Mapped {
 		return rec
 	}
 	return s.adopt(x)
@@ -226,14 +250,13 @@ func (s *site) record(x *exchange.Exchange) *record {
 // adopt makes the record of a URL that no alias made.
 func (s *site) adopt(x *exchange.Exchange) *record {
 	rec := recordOf(x)
-	joinRepeated(&x.Request.Header)
 	rec.site = s
 	if i := strings.IndexByte(x.Mapped.Path, '|'); i > 0 && strings.HasPrefix(x.Mapped.Path, "unix:") {
 		// The socket stays with the worker's name; the URL behind it counts.
 		rec.socket = x.Mapped.Path[:i+1]
 		x.Mapped.Path = x.Mapped.Path[i+1:]
 	}
-	rec.url = x.Mapped.Path
+	rec.made = x.Mapped
 	rec.canonicalise(x)
 	return rec
 }
