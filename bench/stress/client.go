@@ -36,7 +36,10 @@ type client struct {
 	conn *net.TCPConn
 	r    *bufio.Reader
 	why  string      // of the last exchange that was refused or cut
-	past []Behaviour // behaviours asked for on this connection, oldest first
+	past []Behaviour // asked for on this connection, oldest first
+	// ending: the last upload may not have been taken whole, and the proxy
+	// may end the connection after its answer, unannounced.
+	ending bool
 }
 
 // chance is true once in n times.
@@ -113,6 +116,7 @@ func (c *client) dial(ctx context.Context, receiveBuffer int) error {
 	}
 	c.conn = conn.(*net.TCPConn)
 	c.r, c.past = bufio.NewReaderSize(c.conn, 4096), nil
+	c.ending = false
 	return nil
 }
 
@@ -342,12 +346,13 @@ func (c *client) broken(p plan, err error) Outcome {
 // victim of a late answer is not the proxy's loss.
 func (c *client) settle(method string, p plan, o Outcome) {
 	c.tally.count(c.kind, o)
-	past := c.past
+	past, ending := c.past, c.ending
+	c.ending = p.What.Upload && (p.What.Early || o != Right)
 	c.past = append(c.past, p.What)
 	if !p.What.Must || o != Refused && o != Cut || c.why == lateToken {
 		return
 	}
-	if n := len(past); o == Cut && n > 0 && past[n-1].Early && strings.HasPrefix(c.why, "no head") {
+	if o == Cut && ending && strings.HasPrefix(c.why, "no head") {
 		return // the connection had ended before the request was sent
 	}
 	if method == http.MethodPost {
