@@ -33,7 +33,6 @@ func clientKinds() []kindOf {
 }
 
 func anything(Behaviour) bool { return true }
-func owed(b Behaviour) bool   { return b.Must }
 func download(b Behaviour) bool {
 	return b.Must && !b.Upload && !b.Bodiless
 }
