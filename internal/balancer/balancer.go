@@ -39,6 +39,8 @@ type Config struct {
 	Signer *Signer
 	// Seed begins the random numbers of methods that want some.
 	Seed uint64
+	// Data is the owner's.
+	Data any
 }
 
 // Balancer is one server's view of a balancer: its own settings over members
@@ -49,7 +51,7 @@ type Balancer struct {
 	conf Config
 	g    *group
 	// What the present method wants to know of requests and answers.
-	keyed, paced atomic.Bool
+	keyed, paced, sticky atomic.Bool
 
 	// Guarded by the live balancer's lock: conf with the operators' edits
 	// laid over it, and the edits that are in it.
@@ -118,6 +120,7 @@ func (b *Balancer) resolve() {
 	_, paced := s.Method.(Paced)
 	b.keyed.Store(keyed)
 	b.paced.Store(paced)
+	b.sticky.Store(s.stickyPath != "" && s.stickyCookie != "")
 	b.set = s
 }
 
@@ -164,6 +167,12 @@ func (b *Balancer) Elect(now time.Time, r Request, p *Pick) Refusal {
 	p.next()
 	b.g.live.Lock()
 	defer b.g.live.Unlock()
+	refusal := b.elect(now, r, p)
+	p.Why = b.g.explain()
+	return refusal
+}
+
+func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 	b.refresh()
 	if !now.Before(b.g.rampDue) {
 		b.g.stale = true // a slow start has come a step further
@@ -284,8 +293,14 @@ func (b *Balancer) Unqueue(p *Pick) {
 	b.g.live.Quit(&p.waiter)
 }
 
+// Data is Config.Data.
+func (b *Balancer) Data() any { return b.conf.Data }
+
 // WantsKey reports whether elections look at Request.Key.
 func (b *Balancer) WantsKey() bool { return b.keyed.Load() }
+
+// WantsURL reports whether elections look at Request.URL.
+func (b *Balancer) WantsURL() bool { return b.sticky.Load() }
 
 // WantsPace reports whether Done looks at Outcome.Answered.
 func (b *Balancer) WantsPace() bool { return b.paced.Load() || b.conf.Eject > 0 }

@@ -72,7 +72,7 @@ func (p *Pick) next() {
 
 func (p *Pick) fill(b *Balancer, m *Member, s session, now time.Time) {
 	p.balancer, p.Member, p.busy = b, m, true
-	p.At, p.Why = now, b.g.explain()
+	p.At = now
 	p.Route = m.Worker.Settings().Route
 	if s.has {
 		p.HasRoute, p.SessionName, p.SessionRoute = true, s.name, s.route

@@ -70,6 +70,9 @@ func pathParam(url, name string, semicolon bool) (string, bool) {
 	}
 }
 
+// Cookie finds the value of a cookie in a Cookie field, as sticky sessions do.
+func Cookie(field, name string) (string, bool) { return cookieValue(field, name) }
+
 func endsParam(c byte, semicolon bool) bool { return c == '?' || c == '&' || semicolon && c == ';' }
 
 // cookieValue finds the first cookie of that name in a Cookie field. Names are

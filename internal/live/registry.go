@@ -2,6 +2,7 @@ package live
 
 import (
 	"cmp"
+	"crypto/rand"
 	"maps"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ type Registry struct {
 	desks     map[BalancerKey]*Desk
 	workers   map[WorkerKey]*Worker
 	overlay   Overlay
+	secret    []byte
 }
 
 // NewRegistry makes an empty registry.
@@ -24,8 +26,13 @@ func NewRegistry() *Registry {
 		desks:     map[BalancerKey]*Desk{},
 		workers:   map[WorkerKey]*Worker{},
 		overlay:   Overlay{map[WorkerKey]WorkerEdit{}, map[BalancerKey]BalancerEdit{}},
+		secret:    []byte(rand.Text()),
 	}
 }
+
+// Secret is random and the same as long as the process lives: for cookies
+// that a reload must not make worthless.
+func (r *Registry) Secret() []byte { return r.secret }
 
 // Draft is the live side of a configuration that is being built: what it names
 // is found or made, and nothing that runs sees a change before Commit. A draft

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -80,7 +81,7 @@ func (d *draft) finishBalancers(i int) {
 		for k, w := range p.members {
 			w.live = d.live.Worker(live.WorkerKey{Balancer: p.key, URL: w.name}, w.configured())
 			d.own(w, s)
-			members[k] = &balancer.Member{Worker: w.live, Retry: w.params.Retry.Or(workerconf.DefaultRetry), Data: w}
+			members[k] = w.params.Member(w.live, w)
 		}
 		s.balancers[name] = balancer.New(name, lb, d.live.Desk(p.key), d.config(p, &p.set), members)
 	}
@@ -88,16 +89,16 @@ func (d *draft) finishBalancers(i int) {
 
 // config resolves a balancer's settings.
 func (d *draft) config(p *pending, set *workerconf.Balancer) balancer.Config {
-	c := balancer.Config{
-		StickyCookie: set.Sticky.V.Cookie, StickyPath: set.Sticky.V.Path,
-		Separator:       set.Separator.Or('.'),
-		Semicolon:       set.Semicolon.V,
-		NoFailover:      set.NoFailover.V,
-		Timeout:         set.Timeout.V,
-		MaxAttempts:     set.MaxAttempts.Or(-1),
-		FailOnStatus:    set.FailOnStatus,
-		FailOnTimeout:   set.FailOnTimeout.V,
-		NoForceRecovery: !set.ForceRecovery.Or(true),
+	c := set.Core(nil, nil)
+	c.Seed = rand.Uint64()
+	key := set.Key.Or(workerconf.DefaultKey)
+	c.Data = &key
+	if name := set.StickyCookie.V; name != "" {
+		secret := []byte(set.StickySecret.V)
+		if len(secret) == 0 {
+			secret = d.house.live.Secret()
+		}
+		c.Signer = &balancer.Signer{Name: name, Secret: secret, TTL: set.StickyTTL.Or(workerconf.DefaultStickyTTL)}
 	}
 	name := set.Method.Or(workerconf.DefaultMethod)
 	pos := p.pos

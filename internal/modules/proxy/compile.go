@@ -85,6 +85,7 @@ func compile(b *module.Build) func(*module.Plan) { return compileFor(b, newHouse
 func compileFor(b *module.Build, h *house) func(*module.Plan) {
 	d := &draft{b: b, house: h, sections: map[*alias]*route{}}
 	d.live = d.house.live.Begin()
+	h.prober, h.explain = newProber(), explainFor(b.Config)
 	d.known = &workerconf.Known{Hcheck: d.house.loaded("proxy_hcheck_module")}
 	d.nameServers()
 	sites := make(map[*module.ServerBuild]*site, len(b.Servers))
@@ -108,8 +109,9 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 		b.Open(module.Opening{Open: func() error {
 			d.live.Commit()
 			h.settle()
+			h.prober.start()
 			return nil
-		}})
+		}, Close: h.prober.stop})
 	}
 	sections := d.sections
 	return func(p *module.Plan) { furnish(p, sites[p.Server], sections) }

@@ -11,7 +11,13 @@ import (
 
 // load reads a configuration made of this room's directives and of containers.
 func load(text string) (*conf.Config, diag.List) {
-	return conf.LoadText(text, directives)
+	return conf.Load(conf.Options{File: "test.conf", Text: text + "\n", Root: "/", Modules: []conf.ModuleInfo{
+		{Name: "proxy_rooms", Static: true, Directives: directives},
+		{Name: "lbmethod_byhash", Static: true},
+		{Name: "so", Static: true, Directives: conf.SoDirectives()},
+		{Name: "version", Static: true, Directives: conf.VersionDirectives()},
+		{Name: "macro", Static: true, Directives: conf.MacroDirectives()},
+	}})
 }
 
 func problems(l diag.List, s diag.Severity) []string {

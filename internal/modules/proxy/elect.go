@@ -3,8 +3,8 @@ package proxy
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
-	"time"
 
 	"sallyport/internal/balancer"
 	"sallyport/internal/errorlog"
@@ -92,8 +92,13 @@ func (s *site) balancerFor(x *exchange.Exchange, name string) (*link, *balancer.
 // timeout= allows, then answers 503.
 func (h *handler) elect(x *exchange.Exchange, rec *record, b *balancer.Balancer, ask balancer.Request) exchange.Verdict {
 	refusal := b.Elect(now(), ask, &rec.pick)
-	if refusal.Refused() && refusal.Wait > 0 && refusal.Kind == balancer.AllDown {
-		refusal = await(x, rec, b, ask, refusal.Wait)
+	if refusal.Refused() && refusal.Wait > 0 && (refusal.Kind == balancer.AllDown || refusal.Kind == balancer.AllBusy) {
+		gone := false
+		if refusal, gone = await(x, rec, b, ask, refusal); gone {
+			x.Aborted = true
+			x.Out.Status = statusClientGone
+			return exchange.Done
+		}
 	}
 	for _, e := range rec.pick.Events {
 		switch e.Kind {
@@ -109,43 +114,10 @@ func (h *handler) elect(x *exchange.Exchange, rec *record, b *balancer.Balancer,
 	id, text := refusal.Line(now())
 	x.Logf(errorlog.Error, "proxy_balancer", "%s: %s", id, text)
 	x.Restart()
+	if refusal.Kind == balancer.AllBusy {
+		x.Always.Set("Retry-After", strconv.Itoa(refusal.RetryAfter(now())))
+	}
 	return exchange.Status(503)
-}
-
-// await asks again and again, and returns early when the client leaves.
-func await(x *exchange.Exchange, rec *record, b *balancer.Balancer, ask balancer.Request, limit time.Duration) balancer.Refusal {
-	gone := make(wakeup, 1)
-	over := time.NewTimer(limit)
-	defer over.Stop()
-	step := time.NewTicker(min(max(limit/100, time.Millisecond), 100*time.Millisecond))
-	defer step.Stop()
-	for {
-		refusal := b.Elect(now(), ask, &rec.pick)
-		if !refusal.Refused() || !x.Down.Waiting(gone) {
-			return refusal
-		}
-		select {
-		case <-step.C:
-			x.Down.Waiting(nil)
-		case <-gone:
-			x.Down.Waiting(nil)
-			return refusal
-		case <-over.C:
-			x.Down.Waiting(nil)
-			return b.Elect(now(), ask, &rec.pick)
-		}
-	}
-}
-
-// wakeup is an exchange.Waker that ends a select.
-type wakeup chan struct{}
-
-// Wake implements exchange.Waker.
-func (w wakeup) Wake() {
-	select {
-	case w <- struct{}{}:
-	default:
-	}
 }
 
 // permits applies ProxyBlock to the host of a link.

@@ -10,6 +10,7 @@ import (
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
+	"sallyport/internal/workerconf"
 )
 
 // handler is the room's work in one Place, everything resolved.
@@ -153,11 +154,15 @@ func answerOptions(x *exchange.Exchange) exchange.Verdict {
 func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balancer) exchange.Verdict {
 	cookie, _ := x.Request.Header.Joined("Cookie")
 	url := rec.path
-	if rec.hasQuery {
+	if rec.hasQuery && b.WantsURL() {
 		url += "?" + rec.query
 	}
 	ask := balancer.Request{URL: url, Cookie: cookie}
-	defer b.Release(&rec.pick)
+	if b.WantsKey() {
+		ask.Key, ask.HasKey = keyOf(x, b.Data().(*workerconf.Key))
+	}
+	rec.paced = b.WantsPace()
+	defer h.end(x, rec, b)
 	for {
 		if v := h.elect(x, rec, b, ask); v != exchange.OK {
 			return v
@@ -171,7 +176,11 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		h.tell(x, rec)
 		h.aim(x, rec, l, true)
 		v, o := h.carry(x, rec, l)
+		o.Safe = rec.req.Replay && !x.Begun && !rec.req.Streaming
 		verdict := b.Done(&rec.pick, o, now())
+		if verdict.Error {
+			h.site.house.prober.look(b)
+		}
 		if module, id, text, ok := verdict.Line(); ok {
 			x.Logf(errorlog.Error, module, "%s: %s", id, text)
 		}
@@ -180,6 +189,12 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		}
 		x.Restart()
 	}
+}
+
+// end gives the member back and keeps what log lines ask for.
+func (h *handler) end(x *exchange.Exchange, rec *record, b *balancer.Balancer) {
+	b.Release(&rec.pick)
+	h.site.house.explain.why(x, rec)
 }
 
 // tell puts the pick into the request's environment.
@@ -199,10 +214,17 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	}
 	reply, f := l.transport.Start(x, &l.Worker, &rec.req)
 	if f != nil {
-		return failed(x, l, f), balancer.Outcome{Fault: f.Kind}
+		o := balancer.Outcome{Fault: f.Kind}
+		if row := f.Kind.Row(); rec.paced && row.Side == fault.Backend && !row.Unsent {
+			o.Answered = now().Sub(rec.pick.At)
+		}
+		return failed(x, l, f), o
 	}
 	status := x.Out.Status
 	o := balancer.Outcome{Status: status}
+	if rec.paced {
+		o.Answered = now().Sub(rec.pick.At)
+	}
 	x.Notes.Set("proxy-status", statusNote(status))
 	x.Notes.Set("proxy-source-port", reply.LocalPort())
 	if status == 101 {
@@ -232,6 +254,11 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		reply.Discard()
 		o.Sent, o.Received = reply.Bytes()
 		return exchange.Status(status), o
+	}
+	if rec.pick.Member != nil {
+		if c := rec.pick.SetCookie(now(), x.Client.TLS); c != "" {
+			x.Out.Header.Add("Set-Cookie", c)
+		}
 	}
 	if x.Begin() != nil {
 		reply.Discard()

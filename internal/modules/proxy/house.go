@@ -23,6 +23,8 @@ type house struct {
 	test    bool
 	targets map[backend.Target]bool // of the configuration's workers
 	stray   strays
+	prober  *prober
+	explain explain
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,

@@ -15,7 +15,6 @@ import (
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
-	"sallyport/internal/modules/lbmethod_byrequests"
 )
 
 // stage is a compiled configuration with a transport that only pretends.
@@ -87,7 +86,7 @@ func build(t testing.TB, text string) (*stage, diag.List) {
 		t.Fatalf("load: %q", p)
 	}
 	var list diag.List
-	b := &module.Build{Config: cfg, Diags: &list, Methods: lbmethod_byrequests.Room.Methods}
+	b := &module.Build{Config: cfg, Diags: &list, Methods: allMethods()}
 	cfg.Modules = append(cfg.Modules, "proxy_http_module", "proxy_balancer_module")
 	for i, src := range append([]*conf.Server{cfg.Main}, cfg.Hosts...) {
 		sb := &module.ServerBuild{Source: src, Conf: src.Conf, Dir: src.Dir}

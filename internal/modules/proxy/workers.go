@@ -115,14 +115,7 @@ func (w *worker) apply(n *line, known *workerconf.Known) {
 
 // configured is what a reload replaces in the worker's live half.
 func (w *worker) configured() live.Configured {
-	p := &w.params
-	return live.Configured{
-		Factor:   int32(p.LoadFactor.Or(workerconf.DefaultLoadFactor)),
-		LBSet:    uint8(p.LBSet.V),
-		Route:    p.Route.V,
-		Redirect: p.Redirect.V,
-		Flags:    p.Status.V.On,
-	}
+	return w.params.Live()
 }
 
 // link makes the link of a worker for servers with fallback f.
@@ -153,7 +146,9 @@ func (w *worker) link(f *fallback, h *house) *link {
 	l.BadHeader = f.badHeader
 	// A target that differs from request to request is no place to keep
 	// connections to, unless the author says so.
-	l.NoReuse = p.DisableReuse.Or(w.regex) || p.AddressTTL.Is && p.AddressTTL.V == 0
+	// Without ttl= there is no time to keep what is above an smax of none.
+	l.NoReuse = p.DisableReuse.Or(w.regex) || p.AddressTTL.Is && p.AddressTTL.V == 0 ||
+		p.SMax.Is && p.SMax.V == 0 && !p.TTL.Is
 	l.Target = backend.Target{
 		Scheme:        h.wireScheme(w.to.Scheme),
 		Network:       "tcp",
