@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -121,6 +120,7 @@ func (c *conn) writeHead() bool {
 		b = append(b, f.Value...)
 		b = append(b, '\r', '\n')
 	}
+	whole := wire.Lines(b) == 2+len(r.Header.Fields)
 	if r.Expect {
 		b = append(b, "Expect: 100-continue\r\n"...)
 	}
@@ -150,8 +150,6 @@ func (c *conn) writeHead() bool {
 	if r.HTTP10 || r.Close {
 		c.keep = false
 	}
-	whole := bytes.Count(b, crlf) == bytes.Count(b, crlf[:1]) && bytes.Count(b, crlf[1:]) == bytes.Count(b, crlf) &&
-		bytes.Index(b, blankLine) == len(b)-len(blankLine)
 	switch {
 	case len(r.Ahead) == 0:
 	case chunked:
@@ -170,11 +168,6 @@ func (c *conn) writeHead() bool {
 	c.out, c.head = b, b
 	return whole
 }
-
-var (
-	crlf      = []byte("\r\n")
-	blankLine = []byte("\r\n\r\n")
-)
 
 // sender streams what readAhead left of a request body while the exchange's
 // goroutine waits for the answer, which may come first (413, a server that

@@ -11,6 +11,7 @@ import (
 // backend is to get it. It lives in Exchange.Proxy, belongs to the exchange's
 // goroutine and is used again by the exchange's next life.
 type record struct {
+	clean bool // nothing of an exchange is in it
 	site  *site
 	route *route           // nil: mapped by somebody else (RewriteRule, SetHandler)
 	made  exchange.Mapping // x.Mapped as it was when the record was made
@@ -44,7 +45,10 @@ func recordOf(x *exchange.Exchange) *record {
 		rec = new(record)
 		x.Proxy = rec
 	}
-	rec.reset()
+	if !rec.clean {
+		rec.reset()
+	}
+	rec.clean = false
 	return rec
 }
 
@@ -55,10 +59,14 @@ func (rec *record) reset() {
 	rec.pick.Reset()
 	pick := rec.pick
 	clear(vars)
-	*rec = record{pick: pick, vars: vars[:0], authority: -1}
+	*rec = record{clean: true, pick: pick, vars: vars[:0], authority: -1}
 	rec.req.Header = h
 }
 
 // Recycle forgets the exchange when it ends; the record stays with it in the
 // pool.
-func (rec *record) Recycle() { rec.reset() }
+func (rec *record) Recycle() {
+	if !rec.clean {
+		rec.reset()
+	}
+}

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bytes"
 	"strconv"
 
 	"sallyport/internal/message"
@@ -102,3 +103,16 @@ func isValue(s string) bool {
 		}
 	}
 }
+
+// Lines counts the lines of a head, or of the beginning of one; -1 when a CR
+// or LF stands alone. A writer that knows how many fields it has put in sees by
+// it that none of their values ended its line early.
+func Lines(head []byte) int {
+	n := bytes.Count(head, lf)
+	if bytes.Count(head, cr) != n {
+		return -1
+	}
+	return n
+}
+
+var cr, lf = []byte{'\r'}, []byte{'\n'}
