@@ -161,8 +161,6 @@ type Exchange struct {
 	Proxy any
 	// Scratch lets other rooms keep something between their hooks; small.
 	Scratch []any
-
-	spare Vars
 }
 
 // Client is the connection (or stream) a request came by. Shared by all
