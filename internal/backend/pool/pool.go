@@ -19,6 +19,7 @@ import (
 
 	"sallyport/internal/backend"
 	"sallyport/internal/fault"
+	"sallyport/internal/resolve"
 	"sallyport/internal/watch"
 )
 
@@ -27,7 +28,8 @@ const nshards = 8
 // Registry finds the pool of a target. Safe for use by many goroutines.
 type Registry struct {
 	Watch *watch.Watcher
-	names resolver
+	// Names knows the addresses of backends. Closed by Close.
+	Names *resolve.Resolver
 
 	mu    sync.Mutex
 	pools map[backend.Target]*Pool
@@ -35,7 +37,7 @@ type Registry struct {
 
 // NewRegistry makes an empty registry.
 func NewRegistry(w *watch.Watcher) *Registry {
-	return &Registry{Watch: w, pools: map[backend.Target]*Pool{}}
+	return &Registry{Watch: w, Names: resolve.New(), pools: map[backend.Target]*Pool{}}
 }
 
 // For returns the pool of t, made on first use.
@@ -64,7 +66,10 @@ func (r *Registry) Retain(keep map[backend.Target]bool) {
 }
 
 // Close closes all idle connections.
-func (r *Registry) Close() { r.Retain(nil) }
+func (r *Registry) Close() {
+	r.Retain(nil)
+	r.Names.Close()
+}
 
 // Pool is the connections to one target.
 type Pool struct {

@@ -1,6 +1,6 @@
 package pool
 
-// Tend closes idle connections whose ttl has passed: nobody would use them
+// Tend has names asked for anew and closes idle connections whose ttl has passed: nobody would use them
 // again, and a backend need not be made to wait for it. The server calls it
 // about once a second. It looks only at pools that hold such connections.
 //
@@ -12,6 +12,7 @@ package pool
 //   - min is accepted and changes nothing: httpd keeps that many empty slots,
 //     and a slot costs nothing here.
 func (r *Registry) Tend() {
+	r.Names.Tend()
 	r.mu.Lock()
 	pools := make([]*Pool, 0, len(r.pools))
 	for _, p := range r.pools {
