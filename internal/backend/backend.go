@@ -100,6 +100,10 @@ type Request struct {
 	// sent again.
 	Ahead            []byte
 	Whole, Streaming bool
+
+	// Sent and Received are the bytes of the last try, heads included, known
+	// once its Reply has ended or Start has failed.
+	Sent, Received int64
 }
 
 // Interim says which 1xx responses are relayed to the client.
@@ -137,6 +141,4 @@ type Reply interface {
 	Tunnel(x *exchange.Exchange, idle time.Duration, halfClose bool) *fault.Fault
 	// LocalPort is the connection's own port in text (note proxy-source-port).
 	LocalPort() string
-	// Bytes sent to and read from the backend for this exchange.
-	Bytes() (sent, read int64)
 }

@@ -279,6 +279,7 @@ func (c *conn) release() {
 	if c.sender != nil {
 		ok = c.sender.join() && ok
 	}
+	c.req.Sent, c.req.Received = c.sent, c.read // the connection is another's in a moment
 	c.tidy()
 	if ok {
 		c.Guard.Rest()
@@ -305,5 +306,3 @@ func (c *conn) tidy() {
 // LocalPort implements backend.Reply.
 func (c *conn) LocalPort() string { return c.port }
 
-// Bytes implements backend.Reply.
-func (c *conn) Bytes() (sent, read int64) { return c.sent, c.read }

@@ -13,7 +13,7 @@ import (
 
 // dial makes a new connection: every address of the name in turn until one
 // answers.
-func (p *Pool) dial(w *backend.Worker) (*Conn, *fault.Fault) {
+func (p *Pool) dial(w *backend.Worker, shard int) (*Conn, *fault.Fault) {
 	t := &p.target
 	d := net.Dialer{Timeout: w.ConnectTimeout, KeepAlive: -1}
 	if t.TCPKeepAlive {
@@ -35,7 +35,7 @@ func (p *Pool) dial(w *backend.Worker) (*Conn, *fault.Fault) {
 		if err != nil {
 			return nil, connectFault(t.Addr, err)
 		}
-		return p.adopt(nc), nil
+		return p.adopt(nc, shard), nil
 	}
 	addrs, err := p.reg.Names.Dial(t.Addr)
 	if err != nil {
@@ -46,7 +46,7 @@ func (p *Pool) dial(w *backend.Worker) (*Conn, *fault.Fault) {
 	for _, a := range addrs {
 		nc, err := d.Dial("tcp", a)
 		if err == nil {
-			return p.adopt(nc), nil
+			return p.adopt(nc, shard), nil
 		}
 		f = connectFault(a, err)
 	}
@@ -63,8 +63,8 @@ func connectFault(addr string, err error) *fault.Fault {
 }
 
 // adopt makes a Conn of a socket and has it watched from now on.
-func (p *Pool) adopt(nc net.Conn) *Conn {
-	c := &Conn{Net: nc, FD: -1, pool: p}
+func (p *Pool) adopt(nc net.Conn, shard int) *Conn {
+	c := &Conn{Net: nc, FD: -1, pool: p, shard: shard}
 	c.TCP, _ = nc.(*net.TCPConn)
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {

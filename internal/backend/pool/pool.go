@@ -141,12 +141,11 @@ func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fa
 			}
 		}
 	}
-	c, f := p.dial(w)
+	c, f := p.dial(w, int(hint%nshards))
 	if f != nil {
 		p.leave()
 		return nil, f
 	}
-	c.shard = int(hint % nshards)
 	return c, nil
 }
 
@@ -180,14 +179,15 @@ func (p *Pool) Put(c *Conn, w *backend.Worker) {
 		return
 	}
 	c.idleAt, c.until = p.reg.Watch.Now(), 0
-	if w.TTL > 0 {
+	ages := w.TTL > 0
+	if ages {
 		c.until = c.idleAt + w.TTL
 	}
 	s := &p.shard[c.shard]
 	s.Lock()
 	s.idle = append(s.idle, c)
 	s.Unlock()
-	if c.until > 0 && !p.aging.Load() {
+	if ages && !p.aging.Load() {
 		p.aging.Store(true) // after it can be found: prune may have looked just before
 	}
 	// The backend may have closed it between the look above and now; then
@@ -201,7 +201,7 @@ func (p *Pool) Put(c *Conn, w *backend.Worker) {
 // Probe tries a connection outside of any request and keeps it if it came up.
 func (p *Pool) Probe(w *backend.Worker) *fault.Fault {
 	p.busy.Add(1)
-	c, f := p.dial(w)
+	c, f := p.dial(w, 0)
 	if f != nil {
 		p.leave()
 		return f

@@ -240,7 +240,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		} else {
 			reply.Discard()
 		}
-		o.Sent, o.Received = reply.Bytes()
+		o.Sent, o.Received = rec.req.Sent, rec.req.Received
 		logBroken(x, l, f)
 		return exchange.Done, o
 	}
@@ -252,7 +252,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 			}
 		}
 		reply.Discard()
-		o.Sent, o.Received = reply.Bytes()
+		o.Sent, o.Received = rec.req.Sent, rec.req.Received
 		return exchange.Status(status), o
 	}
 	if rec.pick.Member != nil {
@@ -262,7 +262,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	}
 	if x.Begin() != nil {
 		reply.Discard()
-		o.Sent, o.Received = reply.Bytes()
+		o.Sent, o.Received = rec.req.Sent, rec.req.Received
 		return exchange.Done, o
 	}
 	if f = reply.Deliver(x); f != nil {
@@ -272,7 +272,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 			o.Fault = f.Kind
 		}
 	}
-	o.Sent, o.Received = reply.Bytes()
+	o.Sent, o.Received = rec.req.Sent, rec.req.Received
 	return exchange.Done, o
 }
 

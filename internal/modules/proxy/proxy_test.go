@@ -48,6 +48,7 @@ func (r *remote) Start(x *exchange.Exchange, w *backend.Worker, q *backend.Reque
 	b.WriteString(" @" + w.Name + "\nHost: " + q.Host + "\n")
 	b.WriteString(exchangetest.Lines(&q.Header))
 	r.sent = append(r.sent, b.String())
+	q.Sent, q.Received = 10, 20
 	x.Out.Status, x.Out.Version = 200, message.HTTP11
 	x.Out.Header.Reset()
 	if r.answer != nil {
@@ -75,8 +76,7 @@ func (r *reply) Discard() {}
 func (r *reply) Tunnel(*exchange.Exchange, time.Duration, bool) *fault.Fault {
 	return nil
 }
-func (r *reply) LocalPort() string     { return "4711" }
-func (r *reply) Bytes() (int64, int64) { return 10, 20 }
+func (r *reply) LocalPort() string { return "4711" }
 
 // build compiles a text; errors end the test unless they are wanted.
 func build(t testing.TB, text string) (*stage, diag.List) {
