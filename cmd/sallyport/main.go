@@ -1,7 +1,12 @@
 // Command sallyport is a reverse proxy and load balancer that runs an Apache
-// httpd reverse-proxy configuration as it stands. Its command line is httpd's:
-// options.go reads it, check.go answers the questions (-t, -S, -M, -L, -v, -V),
-// run.go serves and obeys signals, control.go is -k.
+// httpd reverse-proxy configuration as it stands. Its command line is httpd's.
+//
+// The files in the order things happen: options.go reads the command line,
+// load.go the configuration (with Debian's envvars, envvars.go) and report.go
+// prints what was found in it; check.go answers the questions (-t, -S, -M, -L,
+// -v, -V); run.go serves and obeys signals, with process.go, pidfile.go,
+// user.go and terminal.go for its place among other processes; control.go is
+// -k. Everything else is the business of the packages below internal.
 package main
 
 import (
@@ -9,17 +14,23 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"sallyport/internal/keeper"
 )
 
 // Version is Sallyport's own; conf.Version is the httpd it speaks for.
 const Version = "0.1.0"
 
 func main() {
-	// A reader of our standard error that goes away must not end us.
-	signal.Ignore(syscall.SIGPIPE)
+	if keeper.Called() {
+		os.Exit(keeper.Main())
+	}
+	// A reader of our standard error that goes away must not end us. (Ignored,
+	// the signal would stay so in the programs that logs are piped to.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	o, err := parseOptions(os.Args[1:])
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "sallyport: %v\n\n", err)
+		fmt.Fprintf(os.Stderr, "sallyport: %v\n", err)
 		usage(os.Stderr)
 		os.Exit(1)
 	}
@@ -37,13 +48,25 @@ func dispatch(o *options) int {
 	case o.list:
 		return listDirectives(os.Stdout)
 	case o.static:
-		return listModules(os.Stdout, nil)
-	case o.test || o.hosts || o.modules:
+		return listStatic(os.Stdout)
+	}
+	if o.logFile != "" {
+		// Standard error itself is replaced, as in httpd, so that a crash shows
+		// there as well.
+		if err := stderrTo(o.underRoot(o.logFile)); err != nil {
+			return fail(err)
+		}
+	}
+	switch {
+	case o.asks():
 		return check(o)
-	case o.signal != "" && o.signal != "start":
+	case o.signal != "":
 		return control(o)
-	case o.signal == "start":
-		return startDetached(o)
 	}
 	return serve(o)
+}
+
+func fail(err error) int {
+	fmt.Fprintf(console, "sallyport: %v\n", err)
+	return 1
 }

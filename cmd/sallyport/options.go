@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"strings"
+
+	"sallyport/internal/diag"
+	"sallyport/internal/errorlog"
 )
 
 // Where Debian's httpd looks, so that a bare "sallyport" finds the same file.
@@ -13,21 +16,36 @@ const (
 	defaultFile = "apache2.conf"
 )
 
-// options is the command line. Options may be glued to their value (-DNAME).
+// options is the command line.
 type options struct {
-	file, root                   string
-	defines                      []string
-	before, after                []string // -C, -c
-	level                        string   // -e
-	signal                       string   // -k
-	logFile                      string   // -E
-	test, hosts, modules         bool     // -t, -S, -M
-	list, static                 bool     // -L, -l
-	version, build, help, single bool     // -v, -V, -h, -X
+	file, root    string
+	defines       []string
+	before, after []string      // -C, -c
+	level         diag.Severity // -e: the least severe to print
+	signal        string        // -k
+	logFile       string        // -E
+	test          bool          // -t
+	// What -S, -M and -D DUMP_… ask for.
+	hosts, process, modules, includes bool
+	list, static, version, build      bool // -L, -l, -v, -V
+	help                              bool // -h
 }
 
+// asks reports whether a question is to be answered instead of serving.
+func (o *options) asks() bool { return o.test || o.hosts || o.process || o.modules || o.includes }
+
+// underRoot makes a path absolute below the ServerRoot.
+func (o *options) underRoot(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(o.root, path)
+}
+
+// parseOptions reads letters as getopt(3) does: they may stand together, and
+// be glued to their value (-DNAME).
 func parseOptions(args []string) (*options, error) {
-	o := &options{}
+	o := &options{level: diag.Note}
 	for len(args) > 0 {
 		a := args[0]
 		args = args[1:]
@@ -44,7 +62,7 @@ func parseOptions(args []string) (*options, error) {
 		for a = a[1:]; a != ""; {
 			c := a[0]
 			a = a[1:]
-			if strings.IndexByte("fdDCcekERw", c) < 0 {
+			if !strings.ContainsRune("fdDCcekE", rune(c)) {
 				if err := o.flag(c); err != nil {
 					return nil, err
 				}
@@ -54,7 +72,7 @@ func parseOptions(args []string) (*options, error) {
 			a = ""
 			if v == "" {
 				if len(args) == 0 {
-					return nil, fmt.Errorf("option -%c needs a value", c)
+					return nil, fmt.Errorf("option requires an argument -- %c", c)
 				}
 				v = args[0]
 				args = args[1:]
@@ -64,34 +82,46 @@ func parseOptions(args []string) (*options, error) {
 			}
 		}
 	}
-	for _, d := range o.defines {
-		switch d {
-		case "DUMP_VHOSTS":
-			o.hosts = o.test
-		case "DUMP_MODULES":
-			o.modules = o.test
+	o.settle()
+	return o, nil
+}
+
+// settle fills in what follows from what was given.
+func (o *options) settle() {
+	if o.test {
+		for _, d := range o.defines {
+			switch d {
+			case "DUMP_VHOSTS":
+				o.hosts = true
+			case "DUMP_RUN_CFG":
+				o.process = true
+			case "DUMP_MODULES":
+				o.modules = true
+			case "DUMP_INCLUDES":
+				o.includes = true
+			}
 		}
 	}
 	if o.root == "" {
 		o.root = defaultRoot
-		if v := os.Getenv("SALLYPORT_ROOT"); v != "" {
-			o.root = v
-		}
+	} else if abs, err := filepath.Abs(o.root); err == nil {
+		o.root = abs
 	}
 	if o.file == "" {
 		o.file = defaultFile
 	}
-	return o, nil
 }
 
 func (o *options) flag(c byte) error {
 	switch c {
-	case 't', 'T':
+	case 't':
 		o.test = true
 	case 'S':
-		o.hosts = true
+		o.hosts, o.process = true, true
+		o.defines = append(o.defines, "DUMP_VHOSTS", "DUMP_RUN_CFG")
 	case 'M':
 		o.modules = true
+		o.defines = append(o.defines, "DUMP_MODULES")
 	case 'L':
 		o.list = true
 	case 'l':
@@ -102,10 +132,11 @@ func (o *options) flag(c byte) error {
 		o.build = true
 	case 'h', '?':
 		o.help = true
-	case 'X':
-		o.single = true
+	case 'X', 'T':
+		// There is one process, and it does not detach. The directories that
+		// DocumentRoot names are looked at in any case.
 	default:
-		return fmt.Errorf("unknown option -%c", c)
+		return fmt.Errorf("illegal option -- %c", c)
 	}
 	return nil
 }
@@ -123,7 +154,15 @@ func (o *options) value(c byte, v string) error {
 	case 'c':
 		o.after = append(o.after, v)
 	case 'e':
-		o.level = v
+		l, err := errorlog.ParseLevel(v)
+		switch {
+		case err != nil:
+			return fmt.Errorf("-e %s: %w", v, err)
+		case l <= errorlog.Error:
+			o.level = diag.Error
+		case l <= errorlog.Warn:
+			o.level = diag.Warning
+		}
 	case 'E':
 		o.logFile = v
 	case 'k':
@@ -138,25 +177,34 @@ func (o *options) value(c byte, v string) error {
 }
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, `Usage: sallyport [-f file] [-d directory] [-D name] [-C|-c "directive"] [-e level]
-                 [-k start|stop|restart|graceful|graceful-stop] [-t] [-S] [-M] [-L] [-v] [-V]
+	fmt.Fprint(w, `Usage: sallyport [-D name] [-d directory] [-f file]
+                 [-C "directive"] [-c "directive"]
+                 [-k start|restart|graceful|graceful-stop|stop]
+                 [-v] [-V] [-h] [-l] [-L] [-t] [-S] [-M] [-X]
 
-Runs an Apache httpd reverse-proxy configuration in the foreground.
+Runs an Apache httpd reverse-proxy configuration, in the foreground unless -k
+says otherwise.
 
-  -f file       configuration file, relative to the ServerRoot (default `+defaultFile+`)
-  -d directory  ServerRoot until the file sets another (default `+defaultRoot+`)
-  -D name       define a name for <IfDefine name>
-  -C "…"        process a directive before the file, -c "…" after it
-  -e level      show errors of this level and worse while starting
-  -E file       write start-up errors to this file
-  -k signal     start in the background, or tell the running one by its PidFile
-  -t            check the configuration: "Syntax OK", or every error, and exit
-  -S            show the virtual hosts as they were understood
-  -M            show the modules that are loaded, -l those always there
-  -L            show every directive, where it may stand and what it means
-  -v, -V        show the version, with the build's parameters
-  -X            accepted: there is always one process
+  -f file             configuration file, relative to the ServerRoot (`+defaultFile+`)
+  -d directory        ServerRoot until the file sets another (`+defaultRoot+`)
+  -D name             define a name for <IfDefine name>
+  -C "directive"      process it before the file; -c "directive": after it
+  -k start            start in the background
+  -k stop             stop the running server, found by its PidFile
+  -k graceful-stop    stop it when the requests under way are answered
+  -k graceful         let it read its configuration again; restart: the same
+  -e level            show what is found at startup from this level up
+  -E file             write what goes to standard error to a file
+  -t                  check the configuration: "Syntax OK", or every error
+  -S                  show the virtual hosts and the run settings
+  -M                  show the modules; -l those that are always there
+  -t -D DUMP_VHOSTS   show the virtual hosts; DUMP_RUN_CFG: the run settings
+  -t -D DUMP_INCLUDES show the files that were read; DUMP_MODULES: as -M
+  -L                  show every directive, where it may stand, what it means
+  -v, -V              show the version; with the settings of the build
+  -X, -T              accepted without effect: there is one process
 
-Signals: TERM and INT stop, WINCH stops after requests under way, HUP and USR1 reload.
+Signals: TERM and INT stop, WINCH stops when the requests under way are
+answered, HUP and USR1 read the configuration again.
 `)
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
 	"sallyport/internal/conf"
+	"sallyport/internal/logfile"
 	"sallyport/internal/modules/core"
 	"sallyport/internal/modules/unixd"
 	"sallyport/internal/server"
@@ -18,67 +20,92 @@ import (
 // process is what a configuration says about the process as a whole.
 type process struct {
 	listens          []server.Listen
-	pidFile          string
-	user             *unixd.Conf   // nil: stay who we are
-	gracefulShutdown time.Duration // 0: until the last exchange has ended
+	pidFile          string // "": none
+	user             *unixd.Conf
+	errorLog         logfile.Target // the main server's
+	gracefulShutdown time.Duration  // 0: until the last exchange has ended
 }
 
 func processOf(cfg *conf.Config) *process {
-	p := &process{pidFile: "logs/httpd.pid"}
-	c := core.Process.Of(cfg.Main.Conf)
-	if c != nil {
-		p.pidFile = c.PidFile.Or(p.pidFile)
-		p.gracefulShutdown = c.Drain.V
-		p.listens = listens(c.Listen)
+	p := &process{user: unixd.Process.Of(cfg.Main.Conf), errorLog: logfile.Target{Kind: logfile.Stderr}}
+	if p.user == nil {
+		p.user = &unixd.Conf{}
 	}
-	p.user = unixd.Process.Of(cfg.Main.Conf)
-	if !filepath.IsAbs(p.pidFile) {
-		p.pidFile = filepath.Join(cfg.Root, p.pidFile)
+	c := core.Process.Of(cfg.Main.Conf)
+	if c == nil {
+		c = &core.ProcessConf{}
+	}
+	p.gracefulShutdown = c.Drain.V
+	p.listens = listens(c)
+	if s := core.Server.Of(cfg.Main.Conf); s != nil && s.ErrorLog.Is {
+		p.errorLog = s.ErrorLog.V
+	}
+	switch logs := filepath.Join(cfg.Root, "logs"); {
+	case c.PidFile.Is:
+		p.pidFile = c.PidFile.V
+	case isDir(logs):
+		// Unlike httpd, which fails to start when its default can't be
+		// written: whoever names no PidFile may not want one.
+		p.pidFile = filepath.Join(logs, "httpd.pid")
 	}
 	return p
 }
 
-func listens(lines []core.Listen) []server.Listen {
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func listens(c *core.ProcessConf) []server.Listen {
+	s := server.Sockets{Backlog: c.Backlog.V, SendBuffer: c.SendBuffer.V, RecvBuffer: c.RecvBuffer.V}
 	var out []server.Listen
-	for _, l := range lines {
+	for _, l := range c.Listen {
 		port := strconv.Itoa(int(l.Port))
 		tls := l.Proto == "https"
 		if len(l.Addrs) == 0 {
-			out = append(out, server.Listen{Network: "tcp", Addr: ":" + port, TLS: tls})
+			out = append(out, server.Listen{Network: "tcp", Addr: ":" + port, TLS: tls, Sockets: s})
 		}
 		for _, a := range l.Addrs {
 			network := "tcp4"
 			if a.Is6() {
 				network = "tcp6"
 			}
-			out = append(out, server.Listen{Network: network, Addr: net.JoinHostPort(a.String(), port), TLS: tls})
+			out = append(out, server.Listen{Network: network, Addr: net.JoinHostPort(a.String(), port), TLS: tls, Sockets: s})
 		}
 	}
 	return out
 }
 
-// writeProcess prints the end of -S.
+// writeProcess prints the run settings, as -S and DUMP_RUN_CFG do. There are no
+// lines about Mutex: Sallyport has none.
 func writeProcess(w io.Writer, cfg *conf.Config) {
 	p := processOf(cfg)
 	fmt.Fprintf(w, "ServerRoot: %q\n", cfg.Root)
-	if s := core.Server.Of(cfg.Main.Conf); s != nil {
-		if s.DocumentRoot.Is {
-			fmt.Fprintf(w, "Main DocumentRoot: %q\n", s.DocumentRoot.V)
-		}
-		if s.ErrorLog.Is {
-			fmt.Fprintf(w, "Main ErrorLog: %q\n", s.ErrorLog.V.String())
-		}
+	if s := core.Server.Of(cfg.Main.Conf); s != nil && s.DocumentRoot.Is {
+		fmt.Fprintf(w, "Main DocumentRoot: %q\n", s.DocumentRoot.V)
 	}
-	fmt.Fprintf(w, "PidFile: %q\n", p.pidFile)
-	names := make([]string, 0, len(cfg.Defines))
-	for n := range cfg.Defines {
-		names = append(names, n)
+	fmt.Fprintf(w, "Main ErrorLog: %q\n", p.errorLog)
+	if p.pidFile != "" {
+		fmt.Fprintf(w, "PidFile: %q\n", p.pidFile)
 	}
-	slices.Sort(names)
-	for _, n := range names {
+	for _, n := range cfg.DefineOrder {
 		if v := cfg.Defines[n]; v != "" {
 			n += "=" + v
 		}
 		fmt.Fprintf(w, "Define: %s\n", n)
+	}
+	me, err := user.Current()
+	u, g := p.user.User, p.user.Group
+	switch {
+	case u.Is:
+		fmt.Fprintf(w, "User: name=%q id=%d\n", u.V.Name, u.V.UID)
+	case err == nil:
+		fmt.Fprintf(w, "User: name=%q id=%s not_used\n", me.Username, me.Uid)
+	}
+	switch {
+	case g.Is:
+		fmt.Fprintf(w, "Group: name=%q id=%d\n", g.V.Name, g.V.GID)
+	case u.Is && u.V.GID >= 0:
+		fmt.Fprintf(w, "Group: id=%d\n", u.V.GID)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"sallyport/internal/modules/unixd"
 )
 
-// dropPrivileges becomes User and Group when started as root, once sockets and
-// logs are open.
+// drops reports whether privileges are to be dropped: we are root, and the
+// configuration names another user.
+func drops(u *unixd.Conf) bool { return os.Geteuid() == 0 && u.User.Is }
+
+// dropPrivileges becomes User and Group, once sockets and logs are open.
 func dropPrivileges(u *unixd.Conf) error {
-	if os.Geteuid() != 0 || u == nil || !u.User.Is {
-		return nil
-	}
 	who := u.User.V
 	gid := who.GID
 	if u.Group.Is {

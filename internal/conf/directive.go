@@ -154,10 +154,23 @@ type Config struct {
 	// Root is ServerRoot; File the main configuration file.
 	Root, File string
 	Defines    map[string]string
+	// DefineOrder are the names of Defines, those of the command line first,
+	// then in the order they were defined.
+	DefineOrder []string
+	// Inclusions are the files as they were read, each as often as it was.
+	Inclusions []Inclusion
 	Modules    []string // loaded module identifiers, e.g. "headers_module"
 	Includes   []string // files read, in order, the main one first; each once
 	Warnings   diag.List
 
 	sources map[string]*syntax.Source
 	loaded  map[string]bool // by identifier: whether a LoadModule line did it
+	shared  []string        // those that one did, in that order
+}
+
+// Inclusion is one reading of a file.
+type Inclusion struct {
+	File  string
+	Line  int // of the Include that asked for it; 0: the main file
+	Depth int // how many Includes lead to it
 }

@@ -111,6 +111,7 @@ func (i includer) file(path string, depth int) {
 		ld.cfg.Includes = append(ld.cfg.Includes, path)
 	}
 	ld.chain = append(ld.chain, i.c.Pos)
+	ld.cfg.Inclusions = append(ld.cfg.Inclusions, Inclusion{path, i.c.Pos.Line, len(ld.chain)})
 	ld.readText(path, string(text))
 	ld.chain = ld.chain[:len(ld.chain)-1]
 }

@@ -45,8 +45,9 @@ func (d *Directive) allowed() string {
 	return "Allowed in *.conf only in " + d.In.String()
 }
 
-// WriteModules writes the loaded ones of the modules as httpd -M does, in their
-// order. Those that a LoadModule line named are "shared".
+// WriteModules writes the loaded ones of the modules as httpd -M does: those
+// that are always there in their order, then those that a LoadModule line
+// named ("shared"), in the order of these lines.
 func WriteModules(w io.Writer, modules []ModuleInfo, c *Config) error {
 	var t table
 	var errs diag.List
@@ -54,11 +55,12 @@ func WriteModules(w io.Writer, modules []ModuleInfo, c *Config) error {
 	out := bufio.NewWriter(w)
 	out.WriteString("Loaded Modules:\n")
 	for _, m := range t.modules {
-		if shared, ok := c.loaded[m.id]; shared {
-			out.WriteString(" " + m.id + " (shared)\n")
-		} else if ok {
+		if shared, ok := c.loaded[m.id]; ok && !shared {
 			out.WriteString(" " + m.id + " (static)\n")
 		}
+	}
+	for _, id := range c.shared {
+		out.WriteString(" " + id + " (shared)\n")
 	}
 	return out.Flush()
 }

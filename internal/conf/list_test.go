@@ -39,10 +39,10 @@ func TestWriteModules(t *testing.T) {
  core_module (static)
  so_module (static)
  version_module (static)
- proxy_module (shared)
  http_module (static)
  watchdog_module (static)
  logio_module (static)
+ proxy_module (shared)
  mpm_event_module (shared)
 `
 	if b.String() != want {

@@ -154,6 +154,7 @@ func (ld *Loader) readAll() {
 		}
 		ld.cfg.Includes = append(ld.cfg.Includes, ld.cfg.File)
 		ld.seen[ld.cfg.File] = true
+		ld.cfg.Inclusions = append(ld.cfg.Inclusions, Inclusion{File: ld.cfg.File})
 		ld.readText(ld.cfg.File, string(text))
 	}
 	if !ld.again {
@@ -175,7 +176,7 @@ func (ld *Loader) commandLine(before, lines []string) {
 // finish gives the result away.
 func (ld *Loader) finish() (*Config, diag.List) {
 	c := ld.cfg
-	c.Defines = maps.Clone(ld.vars.defines)
+	c.Defines, c.DefineOrder = maps.Clone(ld.vars.defines), ld.vars.order
 	c.loaded = map[string]bool{}
 	for _, m := range ld.table.modules {
 		if m.loaded {

@@ -101,7 +101,10 @@ func loadModule(c *Cmd, args []string) error {
 		if m.loaded && !m.Static {
 			c.Warn("AH01574: module "+name+" is already loaded, skipping", "")
 		}
-		m.shared = m.shared || !m.loaded
+		if !m.loaded {
+			m.shared = true
+			ld.cfg.shared = append(ld.cfg.shared, m.id)
+		}
 		m.loaded = true
 		return nil
 	case known().modules[name] != nil:
@@ -115,6 +118,11 @@ func loadModule(c *Cmd, args []string) error {
 			text += "; missing are: " + k.missing()
 		}
 		c.Warn(text, "")
+		d := &ld.diags[len(ld.diags)-1]
+		d.Topic, d.Item = "modules are loaded that Sallyport does not have", k.title()
+		if k.what != "" {
+			d.Item += " (" + k.what + ")"
+		}
 		return nil
 	}
 	c.Warn("Sallyport has no module "+name+", nor has httpd 2.4: this line loads nothing", ld.nearModule(name))

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"slices"
 	"strings"
 
 	"sallyport/internal/conf/syntax"
@@ -11,6 +12,7 @@ import (
 type variables struct {
 	// defines are what <IfDefine> sees, by exact name; the value may be empty.
 	defines map[string]string
+	order   []string // their names
 	// values are what ${NAME} sees, by lower-case name: like httpd's table,
 	// and unlike defines, it does not mind the case.
 	values map[string]string
@@ -20,6 +22,7 @@ type variables struct {
 func (v *variables) init(o Options) {
 	v.defines, v.values, v.env = map[string]string{}, map[string]string{}, o.Env
 	for _, name := range o.Defines {
+		v.name(name)
 		v.defines[name] = "" // -D gives no value, not even with "="
 	}
 }
@@ -36,7 +39,15 @@ func (v *variables) lookup(name string) (string, bool) {
 	return v.env(name)
 }
 
+// name appends a name to order when it is new.
+func (v *variables) name(name string) {
+	if !v.defined(name) {
+		v.order = append(v.order, name)
+	}
+}
+
 func (v *variables) define(name, value string, hasValue bool) {
+	v.name(name)
 	v.defines[name] = value
 	if hasValue {
 		v.values[strings.ToLower(name)] = value
@@ -45,6 +56,7 @@ func (v *variables) define(name, value string, hasValue bool) {
 
 func (v *variables) undefine(name string) {
 	delete(v.defines, name)
+	v.order = slices.DeleteFunc(v.order, func(s string) bool { return s == name })
 	delete(v.values, strings.ToLower(name))
 }
 

@@ -53,6 +53,9 @@ type Diagnostic struct {
 	// Reading marks errors of the reading phase, which httpd prints in its
 	// chained one-line form.
 	Reading bool
+	// Topic and Item serve Grouped: of those that have a Topic in common it
+	// makes one, "Topic: Item, Item". The Text says it all as well.
+	Topic, Item string
 	// Chain holds the Include lines that led to Pos.File, outermost first.
 	// Only reading errors print them.
 	Chain []Position
@@ -65,6 +68,11 @@ type Err struct {
 	Hint     string
 	// Word is the argument to point at, counted from 1; 0: the whole line.
 	Word int
+	// Excerpt is a text within the line, as it reads without quotes, and Col the
+	// place in it to point at, from 1: for what has a grammar of its own. It is
+	// shown instead of the line where it does not stand there as it is.
+	Excerpt string
+	Col     int
 }
 
 func (e *Err) Error() string { return e.Text }

@@ -64,3 +64,20 @@ func TestList(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestGrouped(t *testing.T) {
+	l := List{
+		{Text: "x1 is missing", Topic: "missing", Item: "x1", Hint: "h", Severity: Warning},
+		{Text: "other", Severity: Note},
+		{Text: "y1 is odd", Topic: "odd", Item: "y1", Severity: Note},
+		{Text: "x2 is missing", Topic: "missing", Item: "x2", Severity: Warning},
+		{Text: "x3 is missing", Topic: "missing", Item: "x3", Severity: Warning},
+	}
+	const want = "warning: missing: x1, x2, x3\nnote: other\nnote: y1 is odd"
+	if got := l.Grouped().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if l[0].Text != "x1 is missing" {
+		t.Error("Grouped changes the list")
+	}
+}

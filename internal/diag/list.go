@@ -42,6 +42,32 @@ func (l List) Warnings() List {
 	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Severity == Error })
 }
 
+// Grouped joins the diagnostics that have a topic in common into one, at the
+// place of the first.
+func (l List) Grouped() List {
+	var out List
+	at := map[string]int{}
+	for _, d := range l {
+		i, ok := at[d.Topic]
+		switch {
+		case d.Topic == "":
+			out = append(out, d)
+		case !ok:
+			at[d.Topic] = len(out)
+			out = append(out, d)
+		default:
+			first := &out[i]
+			if first.Topic != "" {
+				first.Text, first.Hint, first.Expected, first.Line = first.Topic+": "+first.Item, "", "", ""
+				first.Topic = ""
+			}
+			first.Text += ", " + d.Item
+			first.Severity = min(first.Severity, d.Severity)
+		}
+	}
+	return out
+}
+
 // Sort puts what was found while reading first, then orders by place: the
 // files as they first occur in l, then the line. What stands at the same line
 // keeps its order. Conf.Load already returns the order in which httpd would

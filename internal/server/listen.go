@@ -1,11 +1,14 @@
 package server
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,55 +20,128 @@ type Listen struct {
 	Network string // "tcp", "tcp4" or "tcp6"
 	Addr    string // host:port; an empty host is every address
 	TLS     bool
+	Sockets
+}
+
+// Sockets is what the configuration says about all listening sockets.
+type Sockets struct {
+	Backlog    int // connections that may wait to be accepted; 0: as many as the system allows
+	SendBuffer int // bytes; 0: the system's choice
+	RecvBuffer int
 }
 
 func (l Listen) key() string { return l.Network + " " + l.Addr }
 
+func (l Listen) port() string {
+	_, port, _ := net.SplitHostPort(l.Addr)
+	return port
+}
+
 type listener struct {
 	Listen
+	tls  atomic.Bool
 	net  net.Listener
-	done sync.WaitGroup
+	done sync.WaitGroup // its accept
+}
+
+// turn is a change of listeners that can still be undone.
+type turn struct {
+	s      *Server
+	fresh  map[string]*listener
+	closed []*listener // before their time: they were in the way
 }
 
 // openListeners opens those that are not open yet; on an error none of them.
-func (s *Server) openListeners(want []Listen) (map[string]*listener, error) {
-	fresh := map[string]*listener{}
+func (s *Server) openListeners(want []Listen) (*turn, error) {
+	t := &turn{s: s, fresh: map[string]*listener{}}
 	var errs []error
 	for _, w := range want {
-		if s.listeners[w.key()] != nil || fresh[w.key()] != nil {
+		if s.listeners[w.key()] != nil || t.fresh[w.key()] != nil {
 			continue
 		}
-		lc := net.ListenConfig{KeepAlive: -1, Control: listenerOptions}
-		nl, err := lc.Listen(context.Background(), w.Network, w.Addr)
+		nl, err := s.Keeper.Listen(w.Network, w.Addr)
+		if errors.Is(err, syscall.EADDRINUSE) && t.clear(w, want) {
+			nl, err = s.Keeper.Listen(w.Network, w.Addr)
+		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("AH00072: make_sock: could not bind to address %s: %w", w.Addr, cause(err)))
+			errs = append(errs, fmt.Errorf("%s: AH00072: make_sock: could not bind to address %s", errorlog.ErrnoText(err), shown(w.Addr)))
 			continue
 		}
-		fresh[w.key()] = &listener{Listen: w, net: nl}
+		l := &listener{Listen: w, net: nl}
+		l.tune()
+		t.fresh[w.key()] = l
 	}
 	if len(errs) > 0 {
-		for _, l := range fresh {
-			l.close()
-		}
+		errs = append(errs, t.undo()...)
 		return nil, errors.Join(errs...)
 	}
-	return fresh, nil
+	return t, nil
 }
 
-// cause strips what net repeats of the address.
-func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
+// shown is an address as httpd prints it.
+func shown(addr string) string {
+	if addr[0] == ':' {
+		return "[::]" + addr
 	}
-	return err
+	return addr
 }
 
-// listenerOptions sets what accepted sockets inherit, which saves setting it
-// on each.
-func listenerOptions(_, _ string, c syscall.RawConn) error {
-	return c.Control(func(fd uintptr) {
-		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+// clear closes listeners of w's port that are not wanted any more: the system
+// lets nobody listen at one address while somebody listens at all of them. It
+// reports whether there were any.
+func (t *turn) clear(w Listen, want []Listen) bool {
+	found := false
+	for k, l := range t.s.listeners {
+		if l.port() == w.port() && !slices.ContainsFunc(want, func(v Listen) bool { return v.key() == k }) {
+			l.close()
+			delete(t.s.listeners, k)
+			t.closed = append(t.closed, l)
+			found = true
+		}
+	}
+	return found
+}
+
+// undo makes the listeners those of before.
+func (t *turn) undo() (errs []error) {
+	for _, l := range t.fresh {
+		l.net.Close()
+	}
+	for _, old := range t.closed {
+		nl, err := t.s.Keeper.Listen(old.Network, old.Addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: could not listen at %s again", errorlog.ErrnoText(err), shown(old.Addr)))
+			continue
+		}
+		l := &listener{Listen: old.Listen, net: nl}
+		t.s.begin(l)
+	}
+	return errs
+}
+
+// tune sets what accepted sockets inherit from the listening one, which saves
+// setting it on each.
+func (l *listener) tune() {
+	tl, ok := l.net.(*net.TCPListener)
+	if !ok {
+		return
+	}
+	raw, err := tl.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		s := int(fd)
+		syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+		if l.SendBuffer > 0 {
+			syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_SNDBUF, l.SendBuffer)
+		}
+		if l.RecvBuffer > 0 {
+			syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_RCVBUF, l.RecvBuffer)
+		}
+		if l.Backlog > 0 {
+			syscall.Listen(s, l.Backlog)
+		}
 	})
 }
 
@@ -74,22 +150,38 @@ func (s *Server) useListeners(want []Listen, fresh map[string]*listener) {
 	keep := map[string]bool{}
 	for _, w := range want {
 		keep[w.key()] = true
+		if l := s.listeners[w.key()]; l != nil {
+			l.tls.Store(w.TLS)
+			if l.Sockets != w.Sockets {
+				l.Sockets = w.Sockets
+				l.tune()
+			}
+		}
 	}
 	for k, l := range s.listeners {
 		if !keep[k] {
 			l.close()
-			l.done.Wait()
 			delete(s.listeners, k)
 		}
 	}
-	for k, l := range fresh {
-		s.listeners[k] = l
-		l.done.Add(1)
-		go s.accept(l)
+	for _, l := range fresh {
+		s.begin(l)
 	}
 }
 
-func (l *listener) close() { l.net.Close() }
+// begin lets connections in.
+func (s *Server) begin(l *listener) {
+	l.tls.Store(l.TLS)
+	s.listeners[l.key()] = l
+	l.done.Add(1)
+	go s.accept(l)
+}
+
+// close ends the listener and waits until nothing more comes from it.
+func (l *listener) close() {
+	l.net.Close()
+	l.done.Wait()
+}
 
 // accept lets connections in until the listener is closed. Where the system
 // has no descriptor left it pauses: clients wait in the backlog.
@@ -101,13 +193,13 @@ func (s *Server) accept(l *listener) {
 		switch {
 		case err == nil:
 			pause = 0
-			s.front.Serve(nc, l.TLS)
+			s.front.Serve(nc, l.tls.Load())
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
 			if pause == 0 {
 				pause = 5 * time.Millisecond
-				s.logf(errorlog.Error, "accept at %s: %v; trying again", l.Addr, cause(err))
+				s.Logf(errorlog.Error, "core", "accept at %s: %s; trying again", shown(l.Addr), errorlog.ErrnoText(err))
 			}
 			time.Sleep(pause)
 			pause = min(2*pause, time.Second)
@@ -115,23 +207,26 @@ func (s *Server) accept(l *listener) {
 	}
 }
 
-// Addrs are the addresses listened at, for the start-up line and tests.
-func (s *Server) Addrs() []net.Addr {
+// Addrs are the addresses listened at, in order, for the start-up line and
+// tests.
+func (s *Server) Addrs() []netip.AddrPort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []net.Addr
+	var out []netip.AddrPort
 	for _, l := range s.listeners {
-		out = append(out, l.net.Addr())
+		if a, ok := l.net.Addr().(*net.TCPAddr); ok {
+			out = append(out, a.AddrPort())
+		}
 	}
+	slices.SortFunc(out, func(a, b netip.AddrPort) int {
+		return cmp.Or(cmp.Compare(a.Port(), b.Port()), a.Addr().Compare(b.Addr()))
+	})
 	return out
 }
 
-// Noticef and Errorf write to the main server's error log.
-func (s *Server) Noticef(format string, args ...any) { s.logf(errorlog.Notice, format, args...) }
-func (s *Server) Errorf(format string, args ...any)  { s.logf(errorlog.Error, format, args...) }
-
-func (s *Server) logf(l errorlog.Level, format string, args ...any) {
+// Logf writes a line of a module to the main server's error log.
+func (s *Server) Logf(l errorlog.Level, module, format string, args ...any) {
 	if snap := s.current.Load(); snap != nil {
-		snap.Servers[0].Server.Log.Logf(l, "core", errorlog.Facts{}, format, args...)
+		snap.Servers[0].Server.Log.Logf(l, module, errorlog.Facts{}, format, args...)
 	}
 }

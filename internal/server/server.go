@@ -14,6 +14,7 @@ import (
 
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/front/h1"
+	"sallyport/internal/keeper"
 	"sallyport/internal/live"
 	"sallyport/internal/module"
 	"sallyport/internal/snapshot"
@@ -25,6 +26,9 @@ type Server struct {
 	Watch *watch.Watcher
 	Pools *pool.Registry
 	Live  *live.Registry
+	// Keeper opens sockets and logs; nil: with the rights of this process. Set
+	// before the first Env.
+	Keeper *keeper.Keeper
 
 	front    *h1.Front
 	current  atomic.Pointer[snapshot.Snapshot]
@@ -54,7 +58,7 @@ func New() (*Server, error) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Pools: s.Pools, Now: time.Now}
+	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.
@@ -72,18 +76,15 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen) error {
 	if s.draining.Load() {
 		return errors.New("use configuration: shutting down")
 	}
-	fresh, err := s.openListeners(listens)
+	turn, err := s.openListeners(listens)
 	if err != nil {
 		return err
 	}
 	if err := snap.Open(); err != nil {
-		for _, l := range fresh {
-			l.close()
-		}
-		return err
+		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	old := s.current.Swap(snap)
-	s.useListeners(listens, fresh)
+	s.useListeners(listens, turn.fresh)
 	if old != nil {
 		s.retiring.Add(1)
 		go s.retire(old)
@@ -97,38 +98,49 @@ func (s *Server) retire(old *snapshot.Snapshot) {
 	for pause := 10 * time.Millisecond; s.inUse(old); pause = min(2*pause, time.Second) {
 		select {
 		case <-s.ctx.Done():
-			return // the process ends: its descriptors go with it
+			if s.inUse(old) {
+				return // the process ends, and what it has open with it
+			}
 		case <-time.After(pause):
 		}
 	}
 	old.Close()
 }
 
-// Stop ends the server: no new connections, idle ones closed, exchanges under
-// way get up to grace to finish (0: none), then everything is closed.
-func (s *Server) Stop(grace time.Duration) {
+// CloseListeners lets no more connections in.
+func (s *Server) CloseListeners() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.useListeners(nil, nil)
+}
+
+// closeGrace is how long Stop waits for goroutines whose connections it closed.
+const closeGrace = time.Second
+
+// Stop ends the server: no new connections, idle ones closed. Exchanges under
+// way and tunnels may finish until ctx is done; then they are cut off, and
+// everything is closed.
+func (s *Server) Stop(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining.Swap(true) {
 		return
 	}
 	s.useListeners(nil, nil)
-	end := time.Now().Add(grace)
-	for {
-		// Again and again: a connection may have begun to wait just after.
-		s.front.Drain()
-		if s.countVisits() == 0 || !time.Now().Before(end) {
-			break
+	// Again and again: a connection may have begun to wait just after.
+	for s.front.Drain(); s.countVisits() > 0 && ctx.Err() == nil; s.front.Drain() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	s.front.Close()
+	for end := time.Now().Add(closeGrace); s.countVisits() > 0 && time.Now().Before(end); {
+		time.Sleep(2 * time.Millisecond)
+	}
 	s.stop()
 	s.retiring.Wait()
 	s.Pools.Close()
-	for n := 0; s.countVisits() > 0 && n < 500; n++ {
-		time.Sleep(2 * time.Millisecond)
-	}
 	if snap := s.current.Load(); snap != nil && s.countVisits() == 0 {
 		snap.Close()
 	}
