@@ -6,7 +6,7 @@ import (
 )
 
 // openDevice opens what a target names.
-func openDevice(t Target, report func(string)) (device, error) {
+func openDevice(t Target, with Opener, report func(string)) (device, error) {
 	switch t.Kind {
 	case Stdout:
 		return stream{os.Stdout}, nil
@@ -15,11 +15,11 @@ func openDevice(t Target, report func(string)) (device, error) {
 	case Null:
 		return null{}, nil
 	case Program, Shell:
-		return openProgram(t, report)
+		return openProgram(t, with, report)
 	case Syslog:
 		return openSyslog(t, report), nil
 	}
-	f, err := os.OpenFile(t.Name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	f, err := with.OpenLog(t.Name)
 	if err != nil {
 		var p *os.PathError
 		if errors.As(err, &p) {

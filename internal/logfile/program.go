@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -27,15 +26,15 @@ type program struct {
 	target Target
 	argv   []string
 	r, w   *os.File
+	with   Opener
 	report func(string)
-	cmd    *exec.Cmd
-	proc   atomic.Pointer[os.Process]
+	proc   atomic.Pointer[Process]
 	quit   chan struct{}
 	done   chan struct{}
 }
 
-func openProgram(t Target, report func(string)) (*program, error) {
-	p := &program{target: t, report: report, quit: make(chan struct{}), done: make(chan struct{})}
+func openProgram(t Target, with Opener, report func(string)) (*program, error) {
+	p := &program{target: t, with: with, report: report, quit: make(chan struct{}), done: make(chan struct{})}
 	if t.Kind == Shell {
 		p.argv = []string{"/bin/sh", "-c", t.Name}
 	} else {
@@ -62,15 +61,11 @@ func openProgram(t Target, report func(string)) (*program, error) {
 }
 
 func (p *program) start() error {
-	p.cmd = exec.Command(p.argv[0], p.argv[1:]...)
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.r, os.Stdout, os.Stderr
-	// A Ctrl-C meant for the server must not end the program before it has
-	// read the last lines.
-	p.cmd.SysProcAttr = ownGroup()
-	if err := p.cmd.Start(); err != nil {
+	proc, err := p.with.Run(p.argv, p.r)
+	if err != nil {
 		return err
 	}
-	p.proc.Store(p.cmd.Process)
+	p.proc.Store(&proc)
 	return nil
 }
 
@@ -79,7 +74,7 @@ func (p *program) watch() {
 	defer close(p.done)
 	for {
 		began := time.Now()
-		p.cmd.Wait()
+		(*p.proc.Load()).Wait()
 		select {
 		case <-p.quit:
 			return
@@ -127,7 +122,7 @@ func (p *program) close() {
 	for _, sig := range []os.Signal{nil, syscall.SIGTERM, os.Kill} {
 		if sig != nil {
 			p.report(fmt.Sprintf("piped log program '%s' does not end, sending %v", p.target.Name, sig))
-			p.proc.Load().Signal(sig)
+			(*p.proc.Load()).Signal(sig)
 		}
 		t := time.NewTimer(patience)
 		select {

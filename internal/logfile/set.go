@@ -13,6 +13,8 @@ type Set struct {
 	// Report is told when a log can't be written, or a program dies; nil:
 	// standard error.
 	Report func(text string)
+	// Opener opens the files and runs the programs; nil: Direct.
+	Opener Opener
 
 	sinks map[Target]*Sink
 	order []*Sink
@@ -61,8 +63,12 @@ func (s *Set) report(text string) {
 // Open opens all sinks and starts their writers; either all are open or none.
 // The error is an *OpenError.
 func (s *Set) Open() error {
+	var with Opener = Direct{}
+	if s.Opener != nil {
+		with = s.Opener
+	}
 	for _, k := range s.order {
-		if err := k.open(); err != nil {
+		if err := k.open(with); err != nil {
 			s.Close()
 			return &OpenError{k.target, err}
 		}

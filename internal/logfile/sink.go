@@ -161,8 +161,8 @@ func (s *Sink) hurry() {
 }
 
 // open opens the device and starts the writer.
-func (s *Sink) open() error {
-	dev, err := openDevice(s.target, s.report)
+func (s *Sink) open(with Opener) error {
+	dev, err := openDevice(s.target, with, s.report)
 	if err != nil {
 		return err
 	}

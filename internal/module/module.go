@@ -5,13 +5,15 @@
 package module
 
 import (
+	"time"
+
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
 	"sallyport/internal/live"
-	"time"
+	"sallyport/internal/logfile"
 )
 
 // Room declares one module.
@@ -119,6 +121,9 @@ type Env struct {
 	Live *live.Registry
 	// Pools are the connections to backends; they outlive a snapshot.
 	Pools *pool.Registry
+	// Logs opens log files and runs piped log programs; nil: with the rights of
+	// this process.
+	Logs logfile.Opener
 	// Now is the clock; time.Now outside of tests.
 	Now func() time.Time
 }

@@ -154,7 +154,7 @@ func SectionSettings(dir conf.Vector) exchange.DirSettings {
 //
 // Unlike httpd, whose default is a file chosen when it was built.
 func openLogs(b *module.Build) {
-	set := &logfile.Set{Ordered: true}
+	set := &logfile.Set{Ordered: true, Opener: b.Env.Logs}
 	used := false
 	for i, sb := range b.Servers {
 		s := Server.Of(sb.Conf)

@@ -29,6 +29,7 @@ type logger struct {
 func compile(b *module.Build) func(*module.Plan) {
 	main := b.Servers[0]
 	lg := &logger{b: b, checked: map[string]bool{}, doubted: map[*accessLog]bool{}}
+	lg.set.Opener = b.Env.Logs
 	lg.set.Report = func(text string) {
 		main.Server.Log.Logf(errorlog.Crit, "log_config", errorlog.Facts{}, "%s", text)
 	}
