@@ -58,6 +58,7 @@ type Balancer struct {
 	set    settings
 	edited *live.BalancerEdit
 	budget budget
+	gen    uint64 // of the group's members, as set knows them
 }
 
 // settings are a Config after edits.
@@ -93,8 +94,31 @@ func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
 // Name is the balancer's name with "balancer://" in front.
 func (b *Balancer) Name() string { return b.name }
 
-// Members lists the members as configured; not to be changed.
-func (b *Balancer) Members() []*Member { return b.g.members }
+// Members lists the members, in the order configured; not to be changed.
+func (b *Balancer) Members() []*Member {
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	return b.g.members
+}
+
+// SetMembers replaces the members, for all servers that see the balancer:
+// those of a name whose addresses have changed. Members that stay must be the
+// same values as before; requests under way at others end as they would have.
+func (b *Balancer) SetMembers(members []*Member) {
+	g := b.g
+	g.live.Lock()
+	defer g.live.Unlock()
+	g.live.Settle()
+	g.members = slices.Clone(members)
+	for i, m := range g.members {
+		m.index, m.slot, m.other = int32(i), -1, -1
+		m.id = identity(m.URL())
+	}
+	g.cand.members = g.cand.members[:0]
+	g.routes, g.stale, g.news = routes{}, true, true
+	g.gen++
+	g.live.Changed()
+}
 
 // resolve lays the edits over the configuration; locked or not yet shared.
 func (b *Balancer) resolve() {
@@ -127,11 +151,11 @@ func (b *Balancer) resolve() {
 // refresh takes in edits that have landed since the last election; locked.
 func (b *Balancer) refresh() {
 	e := b.desk.Edit()
-	if e == b.edited {
+	if e == b.edited && b.gen == b.g.gen {
 		return
 	}
 	before := b.set.Method
-	b.edited = e
+	b.edited, b.gen = e, b.g.gen
 	b.resolve()
 	if b.set.Method != before { // as in httpd, another method starts from nothing
 		b.g.live.Settle()

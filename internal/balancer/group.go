@@ -12,7 +12,8 @@ import (
 // balancer's lock.
 type group struct {
 	live    *live.Balancer
-	members []*Member // as configured
+	members []*Member // as configured; the slice is replaced, never changed
+	gen     uint64    // counts the replacements
 
 	// The candidates hold while version is the live balancer's, the group is
 	// its holder, and stale is not set.

@@ -147,6 +147,32 @@ func (d *Draft) Commit() (removed []WorkerKey) {
 	return removed
 }
 
+// Join finds or makes a worker that no draft names: an address of a name that
+// stands for several members. It is there until Part, or until a draft that
+// does not name it is committed.
+func (r *Registry) Join(key WorkerKey, c Configured) *Worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.workers[key]
+	if w == nil {
+		b := r.balancers[key.Balancer]
+		if b == nil {
+			b = &Balancer{key: key.Balancer}
+			r.balancers[key.Balancer] = b
+		}
+		w = newWorker(key, b, c, r.overlay.Workers[key])
+		r.workers[key] = w
+	}
+	return w
+}
+
+// Part forgets a worker that Join made. Exchanges under way may still hold it.
+func (r *Registry) Part(key WorkerKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.workers, key)
+}
+
 // Worker finds a running worker; nil when there is none.
 func (r *Registry) Worker(key WorkerKey) *Worker {
 	r.mu.Lock()

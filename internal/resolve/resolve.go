@@ -77,6 +77,12 @@ type watch struct{ changed func([]netip.AddrPort) }
 // New makes a resolver that asks the servers of the system's configuration.
 func New() *Resolver { return newResolver((&client{}).lookup, time.Now) }
 
+// NewFrom makes a resolver that reads other files than /etc/resolv.conf and
+// /etc/hosts: for tests.
+func NewFrom(conf, hosts string) *Resolver {
+	return newResolver((&client{files: [2]string{conf, hosts}}).lookup, time.Now)
+}
+
 func newResolver(ask func(context.Context, Name) ([]netip.AddrPort, time.Duration, error), now func() time.Time) *Resolver {
 	r := &Resolver{ask: ask, now: now, names: map[Name]*entry{}}
 	r.ctx, r.stop = context.WithCancel(context.Background())
@@ -157,6 +163,16 @@ func (r *Resolver) Doubt(hostport string) {
 	if e := r.names[Name{Host: strings.ToLower(host), Port: uint16(n)}]; e != nil {
 		e.due = time.Time{}
 	}
+}
+
+// Known gives what is known of a name, without waiting; nil: nothing yet.
+func (r *Resolver) Known(n Name) []netip.AddrPort {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.names[n]; e != nil {
+		return e.addrs
+	}
+	return nil
 }
 
 // Watch calls changed with all addresses of a name: soon, and whenever they

@@ -144,9 +144,8 @@ func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fa
 	c, f := p.dial(w, int(hint%nshards))
 	if f != nil {
 		p.leave()
-		return nil, f
 	}
-	return c, nil
+	return c, f
 }
 
 // take pops the freshest usable connection of a shard.
@@ -234,6 +233,11 @@ func (p *Pool) remove(c *Conn) {
 // Drain closes the idle connections and keeps no more.
 func (p *Pool) Drain() {
 	p.gone.Store(true)
+	p.Clear()
+}
+
+// Clear closes the idle connections; the pool can go on.
+func (p *Pool) Clear() {
 	for i := range p.shard {
 		s := &p.shard[i]
 		s.Lock()

@@ -83,7 +83,9 @@ func (d *draft) finishBalancers(i int) {
 			d.own(w, s)
 			members[k] = w.params.Member(w.live, w)
 		}
-		s.balancers[name] = balancer.New(name, lb, d.live.Desk(p.key), d.config(p, &p.set), members)
+		b := balancer.New(name, lb, d.live.Desk(p.key), d.config(p, &p.set), members)
+		s.balancers[name] = b
+		d.expand(p, b, members)
 	}
 }
 

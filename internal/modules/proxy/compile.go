@@ -101,6 +101,9 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 		d.finishBalancers(i)
 	}
 	d.makeLinks()
+	for _, e := range h.expansions {
+		e.begin()
+	}
 	d.warn()
 	for i := range d.sites {
 		d.warnHidden(i)
@@ -110,8 +113,16 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 			d.live.Commit()
 			h.settle()
 			h.prober.start()
+			for _, e := range h.expansions {
+				e.start()
+			}
 			return nil
-		}, Close: h.prober.stop})
+		}, Close: func() {
+			for _, e := range h.expansions {
+				e.stop()
+			}
+			h.prober.stop()
+		}})
 	}
 	sections := d.sections
 	return func(p *module.Plan) { furnish(p, sites[p.Server], sections) }

@@ -25,6 +25,8 @@ type house struct {
 	stray   strays
 	prober  *prober
 	explain explain
+	// expansions are the balancers whose members follow a name.
+	expansions []*expansion
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,
@@ -110,6 +112,7 @@ func (h *house) loose(t backend.Target) backend.Pool {
 	defer s.Unlock()
 	if s.reg == nil || len(s.names) >= maxStrays {
 		s.reg, s.names = pool.NewRegistry(h.pools.Watch), map[backend.Target]bool{}
+		s.reg.Names = h.pools.Names
 	}
 	s.names[t] = true
 	return s.reg.For(t)

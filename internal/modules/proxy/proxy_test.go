@@ -23,6 +23,7 @@ type stage struct {
 	b      *module.Build
 	plan   func(*module.Plan)
 	remote *remote
+	house  *house
 }
 
 // remote is the far side of every worker: it keeps what it was sent and
@@ -48,7 +49,6 @@ func (r *remote) Start(x *exchange.Exchange, w *backend.Worker, q *backend.Reque
 	b.WriteString(" @" + w.Name + "\nHost: " + q.Host + "\n")
 	b.WriteString(exchangetest.Lines(&q.Header))
 	r.sent = append(r.sent, b.String())
-	q.Sent, q.Received = 10, 20
 	x.Out.Status, x.Out.Version = 200, message.HTTP11
 	x.Out.Header.Reset()
 	if r.answer != nil {
@@ -76,10 +76,17 @@ func (r *reply) Discard() {}
 func (r *reply) Tunnel(*exchange.Exchange, time.Duration, bool) *fault.Fault {
 	return nil
 }
-func (r *reply) LocalPort() string { return "4711" }
+func (r *reply) LocalPort() string     { return "4711" }
+func (r *reply) Bytes() (int64, int64) { return 10, 20 }
 
 // build compiles a text; errors end the test unless they are wanted.
 func build(t testing.TB, text string) (*stage, diag.List) {
+	t.Helper()
+	return buildOn(t, text, func(*house) {})
+}
+
+// buildOn is build in a house that the test furnishes.
+func buildOn(t testing.TB, text string, furnish func(*house)) (*stage, diag.List) {
 	t.Helper()
 	cfg, diags := load(text)
 	if p := problems(diags, diag.Error); len(p) > 0 {
@@ -99,6 +106,8 @@ func build(t testing.TB, text string) (*stage, diag.List) {
 	s := &stage{t: t, b: b, remote: &remote{body: "hello"}}
 	h := newHouse(b)
 	h.schemes = map[string]scheme{"http": {"proxy_http_module", "http", s.remote}, "ws": {"proxy_http_module", "http", s.remote}}
+	furnish(h)
+	s.house = h
 	s.plan = compileFor(b, h)
 	return s, list
 }
