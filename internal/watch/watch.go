@@ -167,6 +167,16 @@ func (g *Guard) Arm(d time.Duration) {
 // Disarm forgets the deadline.
 func (g *Guard) Disarm() { g.due.Store(0) }
 
+// Still is Disarm that also waits for a tick under way: afterwards the ticker
+// sets no deadline until the guard is armed again.
+func (g *Guard) Still() {
+	s := &g.w.shard[g.shard]
+	s.Lock()
+	g.due.Store(0)
+	s.Unlock()
+	g.conn.SetDeadline(time.Time{})
+}
+
 // Wake makes the connection's blocking call return now; Expired then says
 // Woken. For any goroutine. It implements exchange.Waker.
 func (g *Guard) Wake() {

@@ -38,13 +38,11 @@ const parkAfter = time.Second
 // and goroutines by the ten thousand would cost what parking is to save.
 const crowd = 1024
 
-// lingerFor and lingerBytes bound what is read from a client after the last
-// response, so that closing with unread data does not reset the connection
-// under that response.
-const (
-	lingerFor   = 2 * time.Second
-	lingerBytes = 256 << 10
-)
+// lingerFor is how long what a client still sends after the last response is
+// read, so that closing with unread data does not reset the connection under
+// that response. There is no limit in bytes: the client that sends the most is
+// the one in the middle of an upload that was answered early.
+const lingerFor = 2 * time.Second
 
 // hangupAfter is how long an exchange waits for its backend before the client's
 // connection is watched for a hang-up: fast exchanges never pay for that.
@@ -60,6 +58,7 @@ type Front struct {
 	Watch *watch.Watcher
 
 	running atomic.Int64 // connections that have a goroutine
+	closed  atomic.Bool  // Close was called
 }
 
 // Running counts the connections that have a goroutine: those with an exchange
@@ -87,6 +86,7 @@ type conn struct {
 	client exchange.Client
 
 	since time.Duration // when the wait for a request, its head or its body began
+	late  bool          // dead has looked twice at this wait
 	set   *exchange.ServerSettings
 	hang  hangup
 }
@@ -189,12 +189,21 @@ func (f *Front) Drain() {
 	})
 }
 
-// Close closes every connection, whatever it is doing.
+// Close closes every connection, whatever it is doing. It does not wait for
+// exchanges under way to notice.
 func (f *Front) Close() {
+	f.closed.Store(true)
 	f.Watch.Each(func(d watch.Deadliner) {
-		if c, ok := d.(*conn); ok && c.front == f {
-			c.dismiss()
-			c.nc.Close()
+		c, ok := d.(*conn)
+		if !ok || c.front != f {
+			return
+		}
+		c.dismiss()
+		if c.state.Load() != dying {
+			c.hang.cut()
+			// Close waits for those who hold the descriptor: a goroutine
+			// inside of RawConn.Read does.
+			go c.nc.Close()
 		}
 	})
 }
@@ -326,12 +335,13 @@ func (c *conn) buffered() bool {
 // head takes the next head out of the buffer and makes c.x of it. False: it
 // is not complete, or was refused (c.next tells).
 func (c *conn) head() bool {
-	for c.searched == 0 {
+	for c.searched < 2 { // an empty line may have come in two parts
 		n := wire.LeadingBlank(c.in[c.r:c.w])
 		if n == 0 {
 			break
 		}
 		c.r += n
+		c.searched = 0
 	}
 	if c.r == c.w {
 		return false
@@ -397,6 +407,7 @@ func (c *conn) begin() bool {
 	}
 	c.set = c.visit.Enter()
 	c.since = c.front.Watch.Now()
+	c.late = false
 	return true
 }
 
@@ -483,8 +494,10 @@ func (c *conn) room() {
 	default:
 		// Only an incomplete head or a gathered body gets here; Check and
 		// mayGather bound them.
-		big := buffer.GetLarge()
-		if len(c.in) >= len(big) {
+		var big []byte
+		if len(c.in) < buffer.Large {
+			big = buffer.GetLarge()
+		} else {
 			big = make([]byte, 2*len(c.in))
 		}
 		c.w = copy(big, c.in[:c.w])
@@ -515,7 +528,7 @@ func (c *conn) startClock() {
 	if c.fd >= 0 {
 		d = min(d, c.front.patience())
 	}
-	c.guard.Arm(d)
+	c.guard.Arm(max(d, 1)) // KeepAliveTimeout 0: not at all, but not for ever
 }
 
 // patience is how long an idle connection keeps its goroutine now.
@@ -567,29 +580,46 @@ func (c *conn) overdue() bool {
 		return c.dead()
 	case watch.Due:
 		switch {
-		case c.state.Load() != idle:
-			if c.state.Load() == dying {
-				break
-			}
+		case c.state.Load() == active:
 			// A head or a small body that did not come in time.
 			c.badHead(&wire.Problem{Status: 408, Text: "request not read within its time"}, "")
 			c.finish()
 			c.linger()
-		case c.front.Watch.Now()-c.since < c.idleLimit()-watch.Tick && c.fd >= 0:
+		case c.state.Load() == idle && c.front.Watch.Now()-c.since < c.idleLimit()-watch.Tick && c.fd >= 0:
 			return c.parkNow()
+		default:
+			c.state.Store(dying)
+			return c.dead()
 		}
 	}
 	c.close()
 	return true
 }
 
-// dead closes a connection that Drain has dismissed.
+// dead closes a connection that was dismissed, unless bytes have come in the
+// last moment: a request is served, and then Leave says goodbye.
 func (c *conn) dead() bool {
 	if c.state.Load() != dying {
 		return false
 	}
+	if !c.late && c.arrived() {
+		c.late = true
+		c.state.Store(idle)
+		c.guard.Arm(c.front.patience())
+		if !c.front.closed.Load() {
+			return false
+		}
+	}
 	c.close()
 	return true
+}
+
+// arrived reports whether bytes wait to be read.
+func (c *conn) arrived() (yes bool) {
+	if c.raw != nil && !c.front.closed.Load() {
+		c.raw.Control(func(fd uintptr) { yes = rawio.Waiting(int(fd)) })
+	}
+	return yes
 }
 
 // parkNow leaves the connection to the watcher. True: the goroutine is done
@@ -597,9 +627,9 @@ func (c *conn) dead() bool {
 func (c *conn) parkNow() bool {
 	c.hang.cancel() // a descriptor has one place in the watcher
 	k := c.strip()
-	c.guard.Arm(c.idleLimit() - (c.front.Watch.Now() - c.since))
+	c.guard.Arm(max(c.idleLimit()-(c.front.Watch.Now()-c.since), 1))
 	if c.state.CompareAndSwap(idle, parking) {
-		if !c.front.Watch.Watch(c.fd, watch.Readable, c, &c.park) {
+		if !c.watch() {
 			c.fd = -1 // no watcher: this goroutine waits
 			c.state.CompareAndSwap(parking, idle)
 		} else if c.state.CompareAndSwap(parking, parked) {
@@ -611,6 +641,12 @@ func (c *conn) parkNow() bool {
 	}
 	c.equip(k)
 	return c.dead()
+}
+
+// watch has the watcher look after the connection, unless that was closed.
+func (c *conn) watch() (ok bool) {
+	c.raw.Control(func(fd uintptr) { ok = c.front.Watch.Watch(int(fd), watch.Readable, c, &c.park) })
+	return ok
 }
 
 // Event wakes a parked connection: bytes have come, or the end.
@@ -634,7 +670,6 @@ func (c *conn) SetDeadline(t time.Time) error {
 		c.dismiss()
 		return nil
 	case c.hang.due():
-		c.guard.Disarm()
 		return nil
 	}
 	return c.nc.SetDeadline(t)
@@ -647,7 +682,9 @@ func (c *conn) dismiss() {
 		c.guard.Disarm()
 		go func() {
 			c.front.Watch.Cancel(c.park)
-			c.close()
+			if !c.dead() {
+				c.run()
+			}
 		}()
 	} else if c.state.CompareAndSwap(idle, dying) || c.state.CompareAndSwap(parking, dying) || c.state.CompareAndSwap(woken, dying) {
 		c.nc.SetDeadline(watch.Past)
@@ -662,15 +699,13 @@ func (c *conn) linger() {
 		return
 	}
 	c.state.Store(active)
-	b := buffer.GetSmall()
+	b := buffer.GetLarge()
 	defer buffer.Put(b)
 	c.guard.Arm(lingerFor)
-	for n := 0; n < lingerBytes; {
-		m, err := c.read(b, &c.guard)
-		if err != nil {
+	for {
+		if _, err := c.read(b, &c.guard); err != nil {
 			return
 		}
-		n += m
 	}
 }
 

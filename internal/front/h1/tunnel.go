@@ -18,7 +18,7 @@ func (o *response) Upgrade() (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	o.upgraded = true
-	o.c.guard.Disarm()
+	o.c.guard.Still() // from here on, whoever has the tunnel sets deadlines
 	return &tunnel{o.c.nc, o.c, o}, nil
 }
 
@@ -34,9 +34,16 @@ func (t *tunnel) Read(p []byte) (int, error) {
 	if t.c.r < t.c.w {
 		n := copy(p, t.c.in[t.c.r:t.c.w])
 		t.c.r += n
+		t.c.shrink()
 		return n, nil
 	}
 	return t.Conn.Read(p)
+}
+
+// Close ends both directions.
+func (t *tunnel) Close() error {
+	t.c.hang.cancel() // the descriptor's number is free from here on
+	return t.Conn.Close()
 }
 
 // CloseWrite passes a half-close on.
@@ -44,7 +51,7 @@ func (t *tunnel) CloseWrite() error {
 	if cw, ok := t.Conn.(interface{ CloseWrite() error }); ok {
 		return cw.CloseWrite()
 	}
-	return nil
+	return errors.ErrUnsupported
 }
 
 // Socket gives the descriptor to read from directly; nil while bytes that
