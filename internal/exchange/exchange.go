@@ -10,13 +10,13 @@ package exchange
 
 import (
 	"io"
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/message"
+	"sallyport/internal/pipe"
 )
 
 // Verdict is a hook's answer, as in httpd: Declined (not mine, go on), OK,
@@ -367,15 +367,23 @@ func (x *Exchange) CopyBody(r io.Reader, n int64) error {
 	return err
 }
 
-// Splicer is a Downstream that can let the kernel move body bytes from a
-// socket to the client's.
+// Splicer is a Downstream that can let the kernel move body bytes to the
+// client's socket.
 type Splicer interface {
 	// CanSplice reports whether it can for the response that has begun.
 	CanSplice() bool
-	// Splice moves up to n bytes and returns how many it moved. A time-out
-	// that is not the client's doing is os.ErrDeadlineExceeded: the caller
-	// knows its own deadlines.
-	Splice(src *net.TCPConn, n int64) (int64, error)
+	// Splice sends all that p holds.
+	Splice(p *pipe.Pipe) error
+}
+
+// SpliceSource is a request's Body.Reader from which the kernel can move bytes
+// to a backend's socket.
+type SpliceSource interface {
+	// Spliceable is how many bytes are still to come that way; 0 while some
+	// have been read already that must go first.
+	Spliceable() int64
+	// FillPipe takes some of them; it blocks, and fails, as Read does.
+	FillPipe(p *pipe.Pipe) error
 }
 
 // CanSplice reports whether Splice will work for the response that has begun.
@@ -385,8 +393,12 @@ func (x *Exchange) CanSplice() bool {
 }
 
 // Splice: see Splicer. CanSplice must have said yes.
-func (x *Exchange) Splice(src *net.TCPConn, n int64) (int64, error) {
-	return x.Down.(Splicer).Splice(src, n)
+func (x *Exchange) Splice(p *pipe.Pipe) error {
+	err := x.Down.(Splicer).Splice(p)
+	if err != nil {
+		x.Aborted = true
+	}
+	return err
 }
 
 // ServerToken is the Server field of responses that bring none of their own.

@@ -3,6 +3,8 @@ package rawio
 import (
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Max is the most that is moved in one call, in bytes.
@@ -16,6 +18,16 @@ func Read(fd int, p []byte) (n int, err error) {
 // Write writes p once; n may be less than len(p).
 func Write(fd int, p []byte) (n int, err error) {
 	return call(syscall.SYS_SENDTO, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
+}
+
+// Queued is how many bytes written to a TCP socket its peer has not yet
+// acknowledged; 0 when that cannot be known.
+func Queued(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // call is recv(2) or send(2): a shorter way through the kernel than read(2)

@@ -26,3 +26,7 @@ func Write(fd int, p []byte) (n int, err error) {
 		}
 	}
 }
+
+// Queued is how many bytes written to a TCP socket its peer has not yet
+// acknowledged; 0 when that cannot be known.
+func Queued(int) int { return 0 }

@@ -3,15 +3,11 @@ package http
 import (
 	"errors"
 	"io"
-	"net"
-	"sync"
-	"sync/atomic"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
-	"sallyport/internal/message"
 	wire "sallyport/internal/wire/h1"
 )
 
@@ -77,12 +73,12 @@ func spool(r *backend.Request) *fault.Fault {
 func bodyFault(err error) *fault.Fault {
 	f := &fault.Fault{Kind: fault.ClientBody, Err: err}
 	var p *wire.Problem
-	var nerr net.Error
+	var late interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &p):
 		f.Status = p.Status
 	case errors.Is(err, io.ErrUnexpectedEOF):
-	case errors.As(err, &nerr) && nerr.Timeout():
+	case errors.As(err, &late) && late.Timeout():
 		f.Status = 408
 	}
 	return f
@@ -167,133 +163,4 @@ func (c *conn) writeHead() bool {
 	}
 	c.out, c.head = b, b
 	return whole
-}
-
-// sender streams what readAhead left of a request body while the exchange's
-// goroutine waits for the answer, which may come first (413, a server that
-// echoes). It has a goroutine of its own for that time; release joins it.
-type sender struct {
-	c       *conn
-	body    *message.Body
-	chunked bool
-	hold    bool // wait for a 100 before sending
-	running bool
-	done    chan struct{}
-	stop    atomic.Bool
-	mu      sync.Mutex
-	err     error // why the body could not be read from the client
-	werr    error // why it could not be written
-	whole   bool
-}
-
-// startSender begins to stream, once the head is out and the backend wants
-// the body.
-func (c *conn) startSender() {
-	s := c.sender
-	if s == nil || s.running || s.hold {
-		return
-	}
-	if a, ok := s.body.Reader.(interface{ Ask() error }); ok && a.Ask() != nil {
-		return // the client is gone: writing the response will tell
-	}
-	c.req.Streaming = true
-	s.running = true
-	s.done = make(chan struct{})
-	go s.run()
-}
-
-func (s *sender) run() {
-	defer close(s.done)
-	b := buffer.GetLarge()
-	defer buffer.Put(b)
-	head := 0
-	if s.chunked {
-		head = 16 // room for a chunk head in front
-	}
-	var pre [32]byte
-	for !s.stop.Load() {
-		n, err := s.body.Read(b[head : len(b)-2])
-		if n > 0 {
-			p := b[head : head+n]
-			if s.chunked {
-				h := wire.AppendChunkHead(pre[:0], int64(n))
-				copy(b[head-len(h):], h)
-				p = append(b[head-len(h):head+n], '\r', '\n')
-			}
-			if werr := s.write(p); werr != nil {
-				s.fail(nil, werr)
-				return
-			}
-		}
-		if err == io.EOF {
-			if s.chunked {
-				if werr := s.write([]byte("0\r\n\r\n")); werr != nil {
-					s.fail(nil, werr)
-					return
-				}
-			}
-			s.mu.Lock()
-			s.whole = true
-			s.mu.Unlock()
-			return
-		}
-		if err != nil {
-			s.fail(err, nil)
-			return
-		}
-		s.c.Guard.Arm(s.c.work.Timeout)
-	}
-}
-
-func (s *sender) write(p []byte) error {
-	n, err := s.c.Net.Write(p)
-	s.mu.Lock()
-	s.c.sent += int64(n)
-	s.mu.Unlock()
-	return err
-}
-
-// fail records the end. If the client's body broke, the backend must not take
-// it for complete: the wait for the answer ends.
-func (s *sender) fail(err, werr error) {
-	s.mu.Lock()
-	s.err, s.werr = err, werr
-	s.mu.Unlock()
-	if err != nil {
-		s.c.Guard.Wake()
-	}
-}
-
-func (s *sender) failed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err != nil
-}
-
-func (s *sender) fault() *fault.Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return bodyFault(s.err)
-}
-
-// join waits for the goroutine. An answer that is complete before the body
-// means the rest is not wanted: the sender is stopped, and the connection is
-// not used again. It reports whether the whole body went out.
-func (s *sender) join() bool {
-	if !s.running {
-		return false
-	}
-	select {
-	case <-s.done:
-	default:
-		s.stop.Store(true)
-		s.c.Guard.Wake() // ends a blocked write
-		if st, ok := s.body.Reader.(interface{ Stop() }); ok {
-			st.Stop() // ends a blocked read from the client
-		}
-		<-s.done
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.whole
 }

@@ -12,6 +12,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
+	"sallyport/internal/pipe"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
@@ -341,11 +342,15 @@ var errClientGone = errors.New("the client is gone")
 func (c *conn) Deliver(x *exchange.Exchange) *fault.Fault {
 	defer c.release()
 	for !c.bodyEnd {
-		if c.framing.Kind == wire.Counted && c.r == c.w && c.left >= spliceFrom && c.TCP != nil && c.sender == nil && x.CanSplice() {
-			if f := c.splice(x); f != nil {
-				return f
+		if c.framing.Kind == wire.Counted && c.r == c.w && c.left >= spliceFrom && c.Raw != nil && c.sender == nil && x.CanSplice() {
+			if p := pipe.Get(); p != nil {
+				f := c.splice(x, p)
+				pipe.Put(p)
+				if f != nil {
+					return f
+				}
+				break
 			}
-			continue
 		}
 		data, err := c.next(buffer.Large)
 		if len(data) > 0 {
@@ -401,38 +406,57 @@ func (c *conn) trailerFor(x *exchange.Exchange) *message.Header {
 }
 
 // splice lets the kernel move the rest of a counted body.
-func (c *conn) splice(x *exchange.Exchange) *fault.Fault {
+func (c *conn) splice(x *exchange.Exchange, p *pipe.Pipe) *fault.Fault {
 	if c.in != nil {
 		c.dropIn() // not needed while the kernel works
 	}
-	for c.left > 0 {
-		c.Guard.Arm(c.work.Timeout)
-		n, err := x.Splice(c.TCP, c.left)
-		c.left -= n
-		c.read += n
-		if err == nil && c.left > 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		if err == nil {
-			break
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			switch c.Guard.Expired() {
-			case watch.Spurious:
-				continue
-			case watch.Due:
-				if n > 0 {
-					continue
-				}
-			}
-		}
-		c.Guard.Disarm()
+	if err := x.Down.Flush(); err != nil {
 		x.Aborted = true
-		return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
+		return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
 	}
-	c.Guard.Disarm()
+	for c.left > 0 {
+		if err := c.fillPipe(x, p); err != nil {
+			x.Aborted = true
+			if err == errClientGone {
+				return &fault.Fault{Kind: fault.ClientGone, Begun: true}
+			}
+			return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
+		}
+		if err := x.Splice(p); err != nil {
+			return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
+		}
+	}
 	c.bodyEnd = true
 	return nil
+}
+
+// fillPipe takes from the backend what it has sent, and waits for the first.
+func (c *conn) fillPipe(x *exchange.Exchange, p *pipe.Pipe) error {
+	if !x.Down.Waiting(&c.Guard) {
+		return errClientGone
+	}
+	defer x.Down.Waiting(nil)
+	c.Guard.Arm(c.work.Timeout)
+	defer c.Guard.Disarm()
+	for {
+		n, err := p.Fill(c.Raw, int(min(c.left, pipe.Size)))
+		c.left -= int64(n)
+		c.read += int64(n)
+		switch {
+		case err == nil:
+			return nil
+		case err == io.EOF:
+			return io.ErrUnexpectedEOF
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+		switch c.Guard.Expired() {
+		case watch.Due:
+			return err
+		case watch.Woken:
+			return errClientGone
+		}
+	}
 }
 
 // Discard implements backend.Reply: a short rest is read, for the sake of the

@@ -77,7 +77,7 @@ func (v rigVisit) Serve(x *exchange.Exchange) {
 }
 
 // newRig starts a proxy in front of a backend address.
-func newRig(t testing.TB, to string) *rig {
+func newRig(t testing.TB, to string, options ...func(*rig)) *rig {
 	w, err := watch.New()
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +89,9 @@ func newRig(t testing.TB, to string) *rig {
 	reg := pool.NewRegistry(w)
 	target := backend.Target{Scheme: "http", Network: "tcp", Addr: to}
 	r := &rig{srv: srv, work: &backend.Worker{Target: target, Pool: reg.For(target), Timeout: 10 * time.Second, ConnectTimeout: time.Second}}
+	for _, o := range options {
+		o(r)
+	}
 	front := &h1.Front{House: r, Watch: w}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

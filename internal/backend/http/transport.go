@@ -278,6 +278,7 @@ func (c *conn) release() {
 	ok := c.keep && c.bodyEnd && c.bodyErr == nil && c.r == c.w && !c.req.Close && !c.Closed()
 	if c.sender != nil {
 		ok = c.sender.join() && ok
+		c.Guard.Disarm()
 	}
 	c.req.Sent, c.req.Received = c.sent, c.read // the connection is another's in a moment
 	c.tidy()
@@ -305,4 +306,3 @@ func (c *conn) tidy() {
 
 // LocalPort implements backend.Reply.
 func (c *conn) LocalPort() string { return c.port }
-

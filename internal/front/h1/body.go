@@ -1,11 +1,14 @@
 package h1
 
 import (
+	"errors"
 	"io"
+	"os"
 	"time"
 
 	"sallyport/internal/buffer"
 	"sallyport/internal/message"
+	"sallyport/internal/pipe"
 	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
@@ -30,6 +33,7 @@ type body struct {
 	// at the same time. Added on the first blocking read.
 	guard   watch.Guard
 	guarded bool
+	begun   bool // reading: the body's time runs since conn.since
 }
 
 // readSide is the connection as body.guard sees it.
@@ -40,6 +44,7 @@ func (r readSide) SetDeadline(t time.Time) error { return r.c.nc.SetReadDeadline
 // Ask sends the 100 a client waits for, before another goroutine begins to
 // read: only the exchange's own may write.
 func (b *body) Ask() error {
+	b.register() // for Stop
 	if !b.expect || b.c.out.informed || b.c.out.begun {
 		return nil
 	}
@@ -77,6 +82,7 @@ func (b *body) trailer() *message.Header {
 func (b *body) reset() {
 	if b.kind != wire.NoBody || b.taken != 0 {
 		b.kind, b.left, b.taken, b.expect, b.err = wire.NoBody, 0, 0, false, nil
+		b.begun = false
 		if b.guarded {
 			b.guard.Rest()
 		}
@@ -107,8 +113,17 @@ func (b *body) mayGather() bool {
 		c.x.Request.Header.Has(message.Upgrade) {
 		return false
 	}
-	c.guard.Arm(c.readLimit(&c.set.BodyTimeout, c.w-c.r))
+	b.clock()
+	c.guard.Arm(c.readLimit(&c.set.BodyTimeout, int64(c.w-c.r)))
 	return true
+}
+
+// clock starts the time that a body may take.
+func (b *body) clock() {
+	if !b.begun {
+		b.begun = true
+		b.c.since = b.c.front.Watch.Now()
+	}
 }
 
 // Read implements io.Reader for message.Body.
@@ -203,19 +218,63 @@ func (b *body) take(n int) {
 // asked.
 func (b *body) fetch(p []byte) (int, error) {
 	c := b.c
-	if b.expect {
-		if err := b.Ask(); err != nil {
-			return 0, err
-		}
+	if err := b.arm(); err != nil {
+		return 0, err
 	}
-	if !b.guarded {
-		b.guarded = true
-		c.front.Watch.Add(&b.guard, readSide{c})
-	}
-	b.guard.Arm(c.readLimit(&c.set.BodyTimeout, int(min(b.taken, 1<<40))))
 	n, err := c.read(p, &b.guard)
 	b.guard.Disarm()
 	return n, err
+}
+
+// arm makes ready for reading from the client.
+func (b *body) arm() error {
+	if b.expect {
+		if err := b.Ask(); err != nil {
+			return err
+		}
+	}
+	b.clock()
+	b.register()
+	b.guard.Arm(b.c.readLimit(&b.c.set.BodyTimeout, b.taken))
+	return nil
+}
+
+func (b *body) register() {
+	if !b.guarded {
+		b.guarded = true
+		b.c.front.Watch.Add(&b.guard, readSide{b.c})
+	}
+}
+
+// Spliceable implements exchange.SpliceSource.
+func (b *body) Spliceable() int64 {
+	if b.kind != wire.Counted || b.err != nil || b.c.r < b.c.w || b.c.raw == nil || b.c.inside {
+		return 0
+	}
+	return b.left
+}
+
+// FillPipe implements exchange.SpliceSource.
+func (b *body) FillPipe(p *pipe.Pipe) error {
+	if err := b.arm(); err != nil {
+		return err
+	}
+	for {
+		n, err := p.Fill(b.c.raw, int(min(b.left, pipe.Size)))
+		b.left -= int64(n)
+		b.take(n)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if err = timeout(&b.guard); err == nil {
+				continue
+			}
+		}
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		b.guard.Disarm()
+		b.err = err
+		return err
+	}
 }
 
 // skip drops what the exchange left unread, so that the next head can be

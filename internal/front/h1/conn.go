@@ -359,7 +359,7 @@ func (c *conn) head() bool {
 			return false
 		}
 		c.searched = c.w - c.r
-		c.guard.Arm(c.readLimit(&c.set.HeadTimeout, c.searched))
+		c.guard.Arm(c.readLimit(&c.set.HeadTimeout, int64(c.searched)))
 		return false
 	}
 	head := string(c.in[c.r : c.r+n])
@@ -558,13 +558,13 @@ func (c *conn) idleLimit() time.Duration {
 
 // readLimit is what is left of the time for a head or a body of which n bytes
 // have come: RequestReadTimeout's rule, or Timeout for each read.
-func (c *conn) readLimit(l *exchange.ReadLimit, n int) time.Duration {
+func (c *conn) readLimit(l *exchange.ReadLimit, n int64) time.Duration {
 	if l.First == 0 {
 		return c.set.Timeout
 	}
 	total := l.First
 	if l.MinRate > 0 {
-		total += time.Duration(n) * time.Second / time.Duration(l.MinRate)
+		total += time.Duration(n/int64(l.MinRate)) * time.Second
 		if l.Max > 0 && total > l.Max {
 			total = l.Max
 		}
@@ -724,9 +724,15 @@ func (c *conn) close() {
 // errTimeout and errGone are why reading from or writing to a client failed
 // where the system only says "deadline exceeded".
 var (
-	errTimeout = errors.New("the client took too long")
-	errGone    = errors.New("the client is gone")
+	errTimeout error = slowness{}
+	errGone          = errors.New("the client is gone")
 )
+
+// slowness is errTimeout; its Timeout says 408 to who answers.
+type slowness struct{}
+
+func (slowness) Error() string { return "the client took too long" }
+func (slowness) Timeout() bool { return true }
 
 // read is a blocking read outside of the callback, mindful of the guard.
 func (c *conn) read(p []byte, g *watch.Guard) (int, error) {

@@ -12,8 +12,8 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/httpdate"
 	"sallyport/internal/message"
+	"sallyport/internal/pipe"
 	"sallyport/internal/rawio"
-	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h1"
 )
 
@@ -33,6 +33,8 @@ type response struct {
 	ended    bool
 	upgraded bool
 	err      error // the client can't be written to any more
+	sampled  bool  // queued was taken since the write at hand began
+	queued   int   // bytes that the client had not taken then
 	vec      [3][]byte
 	bufs     net.Buffers
 }
@@ -308,7 +310,7 @@ func (o *response) Flush() error {
 	if len(o.buf) == 0 || o.err != nil {
 		return o.err
 	}
-	o.c.guard.Arm(o.set.Timeout)
+	o.arm()
 	b := o.buf
 	if o.c.inside {
 		// The descriptor is held by the callback we are in.
@@ -324,7 +326,9 @@ func (o *response) Flush() error {
 		if err != nil && !o.again(err, n > 0) {
 			break
 		}
-		o.c.guard.Arm(o.set.Timeout)
+		if n > 0 {
+			o.arm()
+		}
 	}
 	o.c.guard.Disarm()
 	o.drop()
@@ -333,7 +337,7 @@ func (o *response) Flush() error {
 
 // send writes o.bufs whole.
 func (o *response) send() error {
-	o.c.guard.Arm(o.set.Timeout)
+	o.arm()
 	for len(o.bufs) > 0 {
 		n, err := o.bufs.WriteTo(o.c.nc)
 		o.x.BytesOut += n
@@ -343,22 +347,42 @@ func (o *response) send() error {
 		if err == nil {
 			break
 		}
-		o.c.guard.Arm(o.set.Timeout)
+		if n > 0 {
+			o.arm()
+		}
 	}
 	o.c.guard.Disarm()
 	o.vec, o.bufs = [3][]byte{}, nil
 	return o.err
 }
 
+// arm bounds the write that follows, at half of Timeout: see again.
+func (o *response) arm() {
+	o.sampled = false
+	o.c.guard.Arm(o.set.Timeout / 2)
+}
+
 // again says whether a failed write is to be tried again; if not, o.err is set.
 // A slow client that takes anything at all within its time is not timed out.
 func (o *response) again(err error, progress bool) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if err = timeout(&o.c.guard); err == nil || err == errTimeout && progress {
+		if err = timeout(&o.c.guard); err == nil || err == errTimeout && (progress || o.taking()) {
 			return true
 		}
 	}
 	o.err = err
+	return false
+}
+
+// taking looks, each half of Timeout, whether the client takes bytes from the
+// kernel, which asks for more only when a good part of megabytes has gone.
+func (o *response) taking() bool {
+	was, first := o.queued, !o.sampled
+	o.queued, o.sampled = rawio.Queued(o.c.fd), true
+	if first || o.queued < was {
+		o.c.guard.Arm(o.set.Timeout / 2)
+		return true
+	}
 	return false
 }
 
@@ -367,13 +391,13 @@ func (o *response) drop() {
 	o.buf = nil
 }
 
-// ReadFrom copies r to the client. Where both are descriptors and the body's
-// length is known, the kernel moves the bytes.
+// ReadFrom copies r to the client; the kernel does it if r is a file and the
+// body's length known.
 func (o *response) ReadFrom(r io.Reader) (int64, error) {
 	if o.framing == counted && o.c.tcp != nil && o.err == nil {
 		if lr, ok := r.(*io.LimitedReader); ok {
 			if _, file := lr.R.(*os.File); file {
-				return o.splice(lr)
+				return o.file(lr)
 			}
 		}
 	}
@@ -400,7 +424,9 @@ func (o *response) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-func (o *response) splice(lr *io.LimitedReader) (int64, error) {
+// file sends a file by sendfile(2), which loses nothing when a deadline
+// strikes: what it has not sent is still in the file.
+func (o *response) file(lr *io.LimitedReader) (int64, error) {
 	if lr.N > o.left {
 		return 0, errTooMuch
 	}
@@ -408,57 +434,52 @@ func (o *response) splice(lr *io.LimitedReader) (int64, error) {
 		return 0, err
 	}
 	var total int64
+	o.arm()
 	for lr.N > 0 {
-		n, err := o.move(lr)
+		n, err := o.c.tcp.ReadFrom(lr)
 		total += n
-		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
-			return total, err
-		}
-		if n == 0 && err == nil {
+		o.left -= n
+		o.x.BodyOut += n
+		o.x.BytesOut += n
+		if err != nil && !o.again(err, n > 0) || err == nil && n == 0 {
 			break
 		}
-	}
-	return total, nil
-}
-
-// move lets the kernel copy to the client's socket once. A time-out that is
-// not the client's is returned as such; progress is not a time-out.
-func (o *response) move(lr *io.LimitedReader) (int64, error) {
-	o.c.guard.Arm(o.set.Timeout)
-	n, err := o.c.tcp.ReadFrom(lr)
-	o.left -= n
-	o.x.BodyOut += n
-	o.x.BytesOut += n
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		switch o.c.guard.Expired() {
-		case watch.Due:
-			if n == 0 {
-				o.err = errTimeout
-				err = errTimeout
-			}
-		case watch.Woken:
-			o.err, err = errGone, errGone
+		if n > 0 {
+			o.arm()
 		}
 	}
 	o.c.guard.Disarm()
-	return n, err
+	return total, o.err
 }
 
 var errTooMuch = errors.New("write response: more than its Content-Length")
 
 // CanSplice implements exchange.Splicer.
-func (o *response) CanSplice() bool { return o.framing == counted && o.c.tcp != nil && o.err == nil }
+func (o *response) CanSplice() bool { return o.framing == counted && o.c.raw != nil && o.err == nil }
 
 // Splice implements exchange.Splicer.
-func (o *response) Splice(src *net.TCPConn, n int64) (int64, error) {
-	if n > o.left {
-		return 0, errTooMuch
+func (o *response) Splice(p *pipe.Pipe) error {
+	if int64(p.Held()) > o.left {
+		return errTooMuch
 	}
 	if err := o.Flush(); err != nil {
-		return 0, err
+		return err
 	}
-	lr := io.LimitedReader{R: src, N: n}
-	return o.move(&lr)
+	o.arm()
+	for p.Held() > 0 {
+		n, err := p.Drain(o.c.raw)
+		o.left -= int64(n)
+		o.x.BodyOut += int64(n)
+		o.x.BytesOut += int64(n)
+		if err != nil && !o.again(err, false) {
+			break
+		}
+		if n > 0 {
+			o.arm()
+		}
+	}
+	o.c.guard.Disarm()
+	return o.err
 }
 
 // End closes the message and sends what waits.
