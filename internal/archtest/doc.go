@@ -5,6 +5,7 @@
 //   - imports_test.go: a package imports only what its row in ARCHITECTURE.md
 //     allows; the pure packages stay pure; every go statement stands in the
 //     inventory;
+//   - names_test.go: what ARCHITECTURE.md names in the code is there;
 //   - docs_test.go: docs/directives.md and docs/parameters.md are what the tables
 //     say (go test ./internal/archtest -update writes them); every room has a
 //     README; every "Unlike httpd" has its row in docs/differences.md; links
