@@ -18,13 +18,20 @@ type hosts struct {
 	main  *exchange.Server
 	byIP  map[netip.AddrPort]*Set // port 0: any
 	byAny map[uint16]*Set         // port 0: any
-	order []*Set                  // as first met, for -S
+	uses  []use                   // as met, for -S
+}
+
+// use is one address of one virtual host.
+type use struct {
+	server int // its index
+	set    *Set
 }
 
 // Set is the virtual hosts of one address in the order of the file; the first
 // is the default.
 type Set struct {
-	Addr    string // as -S prints it: "*:80", "127.0.0.1:*"
+	Addr    string     // as -S prints it: "*:80", "127.0.0.1:*"
+	IP      netip.Addr // the zero Addr: any
 	Port    uint16
 	Servers []*exchange.Server
 	Names   [][]Name // of each server
@@ -80,9 +87,10 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 	if host == "*" || host == "_default_" {
 		set := h.byAny[port]
 		if set == nil {
-			set = h.newSet("*", port)
+			set = newSet("*", netip.Addr{}, port)
 			h.byAny[port] = set
 		}
+		h.uses = append(h.uses, use{sb.Server.Index, set})
 		set.add(sb)
 		return
 	}
@@ -100,21 +108,20 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 			if a.Is6() {
 				text = "[" + text + "]"
 			}
-			set = h.newSet(text, port)
+			set = newSet(text, a, port)
 			h.byIP[k] = set
 		}
+		h.uses = append(h.uses, use{sb.Server.Index, set})
 		set.add(sb)
 	}
 }
 
-func (h *hosts) newSet(host string, port uint16) *Set {
+func newSet(host string, ip netip.Addr, port uint16) *Set {
 	p := "*"
 	if port != 0 {
 		p = strconv.Itoa(int(port))
 	}
-	s := &Set{Addr: host + ":" + p, Port: port, exact: map[string]int{}}
-	h.order = append(h.order, s)
-	return s
+	return &Set{Addr: host + ":" + p, IP: ip, Port: port, exact: map[string]int{}}
 }
 
 // splitAddr cuts a word of <VirtualHost>: addr, addr:port, addr:*, [v6]:port.
