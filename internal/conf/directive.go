@@ -3,6 +3,7 @@ package conf
 import (
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/expr"
 	"sallyport/internal/regex"
 )
 
@@ -142,7 +143,11 @@ type Section struct {
 	// Pattern is Arg compiled, where Regex is set.
 	Pattern *regex.Regex
 	// Words are the arguments behind the first (<Proxy url key=value …>).
-	Words    []string
+	Words []string
+	// Cond is the condition of <If> and <ElseIf>; Else says that the section
+	// only applies when the sections before it, back to the <If>, do not.
+	Cond     *expr.Cond
+	Else     bool
 	Dir      Vector
 	Sections []*Section // nested: <Files> or <If> inside
 }

@@ -3,6 +3,7 @@ package conf
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
@@ -135,6 +136,14 @@ func (ld *Loader) explain(d *diag.Diagnostic, err error) {
 		return
 	}
 	d.Expected, d.Hint = e.Expected, e.Hint
+	if e.Excerpt != "" {
+		if i := strings.Index(d.Line, e.Excerpt); i >= 0 {
+			d.Pos.Col = i + e.Col
+		} else {
+			d.Line, d.Pos.Col = e.Excerpt, e.Col
+		}
+		return
+	}
 	if e.Word > 0 && d.Pos.Col > 0 && d.Line != "" {
 		d.Pos.Col = ld.column(d.Line, d.Pos.Col, e.Word)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/expr"
 	"sallyport/internal/regex"
 )
 
@@ -94,16 +95,58 @@ func (c *Cmd) virtualHost() error {
 	return nil
 }
 
-// condition is <If>, <ElseIf> and <Else>, which need the expression language.
+// condition is <If>, <ElseIf> and <Else>.
 func (c *Cmd) condition() error {
-	if c.Raw == "" && !strings.EqualFold(c.Node.Name, "Else") {
+	sec := &Section{Kind: InIf, Pos: c.Pos, Name: c.Directive.Name, Else: c.Directive.Name != "If"}
+	list := &c.Scope.Host.Sections
+	if c.Scope.Section != nil {
+		list = &c.Scope.Section.Sections
+	}
+	if err := sec.readCondition(c, *list); err != nil {
+		c.Fail(err)
+		c.open(nowhere(c))
+		return nil
+	}
+	*list = append(*list, sec)
+	c.open(&Scope{Kind: InIf, Host: c.Scope.Host, Section: sec, Server: c.Scope.Server, Dir: &sec.Dir, Outer: c.Scope})
+	return nil
+}
+
+// readCondition reads the expression; before are the sections of the scope so
+// far.
+func (sec *Section) readCondition(c *Cmd, before []*Section) error {
+	if sec.Else {
+		var last *Section
+		for _, s := range before {
+			if s.Kind == InIf {
+				last = s
+			}
+		}
+		switch {
+		case last == nil:
+			return &diag.Err{Text: "<ElseIf> or <Else> section without previous <If> section in same scope", Expected: "<If> in front of it"}
+		case last.Cond == nil:
+			return &diag.Err{Text: "<ElseIf> or <Else> section after <Else> section in same scope", Expected: "<If> in front of it"}
+		}
+	}
+	arg, rest := syntax.Word(c.Raw)
+	if c.Directive.Name == "Else" {
+		if c.Raw != "" {
+			return &diag.Err{Text: "<Else> does not take an argument", Word: 1}
+		}
+		return nil
+	}
+	if arg == "" {
 		return c.needsMore()
 	}
-	c.Fail(&diag.Err{
-		Text: c.Node.Title() + " needs the expression language, which this version of Sallyport does not have",
-		Hint: "where the condition is a path or a variable, <LocationMatch> or SetEnvIf with env= may do",
-	})
-	c.open(nowhere(c))
+	if rest != "" {
+		return &diag.Err{Text: "Multiple " + c.Node.Title() + " arguments not (yet) supported.", Expected: "the whole expression between quotes", Word: 2}
+	}
+	var err error
+	sec.Arg = arg
+	if sec.Cond, err = expr.Parse(arg, expr.Options{}); err != nil {
+		return expr.Diag(err, arg, "Cannot parse condition clause: ", 1)
+	}
 	return nil
 }
 

@@ -126,6 +126,10 @@ type Exchange struct {
 	// for the first.
 	Prev *Prev
 
+	// Sub is greater than 0 for a look ahead: an exchange that is only taken to
+	// the door of its handler, to see what it would meet (httpd's subrequest).
+	Sub int
+
 	// KeepStatus is the error's status while its ErrorDocument is served; it
 	// covers the page's own. 0: none.
 	KeepStatus int

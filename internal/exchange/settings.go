@@ -75,8 +75,11 @@ const (
 
 // DirSettings are the core room's per-section settings, resolved.
 type DirSettings struct {
-	Signature        string // ServerSignature: "", "on", "email"
-	Handler          string // SetHandler
+	Signature string // ServerSignature: "", "on", "email"
+	Handler   string // SetHandler
+	// HandlerFor makes the handler's name for a request where SetHandler has
+	// an expression; nil: Handler is it.
+	HandlerFor       func(*Exchange) string
 	ForceType        string
 	LimitRequestBody int64  // bytes; 0: no limit
 	AcceptPathInfo   string // "on", "off", "default"
@@ -98,6 +101,22 @@ type DirSettings struct {
 type ErrorDocument struct {
 	Kind  byte
 	Value string
+	// Make makes Value for a request where it is an expression; nil: it is
+	// as it stands.
+	Make func(*Exchange) string
+}
+
+// SetHandler gives x the handler that SetHandler names in its Place, if any.
+func (x *Exchange) SetHandler() {
+	core := &x.Place.Core
+	switch {
+	case core.HandlerFor != nil:
+		if h := core.HandlerFor(x); h != "" && !equalFold(h, "none") {
+			x.Handler = h
+		}
+	case core.Handler != "":
+		x.Handler = core.Handler
+	}
 }
 
 // Lookups is HostnameLookups: whether clients' names are looked up for the

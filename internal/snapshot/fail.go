@@ -45,6 +45,9 @@ func (s *Snapshot) Fail(x *exchange.Exchange, status int) {
 		s.page(x, status, "")
 		return
 	}
+	if doc.Make != nil {
+		doc.Value = doc.Make(x)
+	}
 	switch doc.Kind {
 	case 't':
 		s.text(x, status, doc.Value)

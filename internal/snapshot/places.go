@@ -6,6 +6,7 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/module"
 )
 
@@ -17,6 +18,9 @@ type node struct {
 	kids  atomic.Pointer[map[int]*node] // replaced, never changed
 	mu    sync.Mutex                    // for making a kid, and the place
 	place atomic.Pointer[exchange.Place]
+	// ifs are the <If> sections of the list, whose conditions each request
+	// must be asked for.
+	ifs []int
 }
 
 // child returns the node for n's list with one more section.
@@ -38,9 +42,19 @@ func (n *node) child(st *site, section int) *node {
 			grown[i] = k
 		}
 	}
-	k := &node{dir: conf.Merge(n.dir, st.all[section].src.Dir)}
+	k := n.with(st, section)
 	grown[section] = k
 	n.kids.Store(&grown)
+	return k
+}
+
+// with makes the node for n's list with one more section.
+func (n *node) with(st *site, section int) *node {
+	s := st.all[section]
+	k := &node{dir: conf.Merge(n.dir, s.src.Dir), ifs: n.ifs}
+	if len(s.ifs) > 0 && s.src.Kind != conf.InIf {
+		k.ifs = append(n.ifs[:len(n.ifs):len(n.ifs)], s.ifs...)
+	}
 	return k
 }
 
@@ -48,7 +62,7 @@ func (n *node) child(st *site, section int) *node {
 func (n *node) grow(st *site, sections []int) {
 	m := make(map[int]*node, len(sections))
 	for _, i := range sections {
-		m[i] = &node{dir: conf.Merge(n.dir, st.all[i].src.Dir)}
+		m[i] = n.with(st, i)
 	}
 	n.kids.Store(&m)
 }
@@ -88,5 +102,24 @@ func (st *site) locate(x *exchange.Exchange) *exchange.Place {
 	for _, s := range list {
 		n = n.child(st, s)
 	}
+	if len(n.ifs) > 0 {
+		n = st.when(n, n.ifs, x)
+	}
 	return n.furnish(st)
+}
+
+// when adds those of the <If> sections whose conditions hold for x, in order,
+// each with those inside of it (httpd's ap_if_walk).
+func (st *site) when(n *node, ifs []int, x *exchange.Exchange) *node {
+	held := false // the <If> or an <ElseIf> behind it
+	for _, i := range ifs {
+		s := st.all[i]
+		if s.src.Else && held {
+			continue
+		}
+		if held = s.src.Cond == nil || s.src.Cond.Eval(exprvars.Varying(x), nil); held {
+			n = st.when(n.child(st, i), s.ifs, x)
+		}
+	}
+	return n
 }

@@ -114,6 +114,23 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 	if x.RawPath == "*" {
 		return asterisk(x)
 	}
+	if v := s.lead(x); v != exchange.OK || x.Sub > 0 {
+		return v
+	}
+	if limit := x.Place.Core.LimitRequestBody; limit > 0 && x.Request.Body.Length > limit && x.Mapped.Kind != exchange.Proxied {
+		x.Logf(errorlog.Error, "core", "AH00588: Request body of %d bytes is larger than the configured limit of %d", x.Request.Body.Length, limit)
+		return exchange.Status(413)
+	}
+	v := first(x, exchange.Handle)
+	if v == exchange.Declined && x.Request.Method == "TRACE" {
+		return trace(x)
+	}
+	return v
+}
+
+// lead takes an exchange from its path to the door of its handler. The
+// verdict is OK, or what ends the exchange before.
+func (s *Snapshot) lead(x *exchange.Exchange) exchange.Verdict {
 	core := x.Server.Core
 	if x.Request.Method == "TRACE" && core.TraceEnable == exchange.TraceOff {
 		x.Always.Set("Allow", "")
@@ -139,9 +156,12 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 	if v == exchange.OK {
 		x.Place = x.Server.Locate(x)
 	}
-	if x.Place.Core.Handler != "" {
-		x.Handler = x.Place.Core.Handler
-	}
+	return s.ask(x)
+}
+
+// ask runs the phases in which an exchange may be refused.
+func (s *Snapshot) ask(x *exchange.Exchange) exchange.Verdict {
+	x.SetHandler()
 	for _, ph := range [...]exchange.Phase{exchange.Head, exchange.Access, exchange.Auth, exchange.Fixup} {
 		for _, h := range x.Place.Hooks[ph] {
 			if v := h(x); v != exchange.Declined && v != exchange.OK {
@@ -149,15 +169,7 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 			}
 		}
 	}
-	if limit := x.Place.Core.LimitRequestBody; limit > 0 && x.Request.Body.Length > limit && x.Mapped.Kind != exchange.Proxied {
-		x.Logf(errorlog.Error, "core", "AH00588: Request body of %d bytes is larger than the configured limit of %d", x.Request.Body.Length, limit)
-		return exchange.Status(413)
-	}
-	v = first(x, exchange.Handle)
-	if v == exchange.Declined && x.Request.Method == "TRACE" {
-		return trace(x)
-	}
-	return v
+	return exchange.OK
 }
 
 // first runs a phase until a hook takes the exchange.

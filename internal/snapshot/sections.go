@@ -17,7 +17,9 @@ type section struct {
 	re    *regex.Regex // the Match forms and "~"
 	wild  bool         // a shell pattern
 	arg   string
-	depth int // <Directory>: path components, for the order
+	depth int   // <Directory>: path components, for the order
+	files []int // <Directory>: the <Files> inside
+	ifs   []int // the <If> sections inside
 }
 
 // site is one server with everything its requests are matched against. The
@@ -31,6 +33,7 @@ type site struct {
 	dirs      []int // <Directory>, the shortest first, then those by pattern
 	files     []int
 	locations []int
+	ifs       []int            // <If> outside of other sections
 	locIndex  map[string][]int // literal <Location> argument → numbers
 	locOther  []int            // by pattern
 	longest   int              // length of the longest literal argument
@@ -45,11 +48,11 @@ func newSite(sb *module.ServerBuild, main *conf.Server, vhost bool, plans []func
 		list = slices.Concat(main.Sections, sb.Source.Sections)
 	}
 	for _, src := range list {
-		st.add(src)
+		st.add(src, nil)
 	}
 	st.sortDirs()
 	st.index()
-	st.base = &node{dir: sb.Dir}
+	st.base = &node{dir: sb.Dir, ifs: st.ifs}
 	if len(st.locations) > 64 {
 		st.base.grow(st, st.locations)
 	}
@@ -57,7 +60,8 @@ func newSite(sb *module.ServerBuild, main *conf.Server, vhost bool, plans []func
 	return st
 }
 
-func (st *site) add(src *conf.Section) {
+// add numbers a section that stands in outer, or in none.
+func (st *site) add(src *conf.Section, outer *section) {
 	n := len(st.all)
 	s := &section{src: src, arg: src.Arg, re: src.Pattern}
 	switch src.Kind {
@@ -74,15 +78,28 @@ func (st *site) add(src *conf.Section) {
 			s.depth = strings.Count(s.arg, "/")
 		}
 	case conf.InFiles:
-		st.files = append(st.files, n)
+		if outer == nil {
+			st.files = append(st.files, n)
+		} else {
+			outer.files = append(outer.files, n)
+		}
 		s.wild = !src.Regex && strings.ContainsAny(src.Arg, "*?[")
 	case conf.InProxy:
 		st.proxies = append(st.proxies, n)
 		s.wild = !src.Regex && strings.ContainsAny(src.Arg, "*?[")
+	case conf.InIf:
+		if outer == nil {
+			st.ifs = append(st.ifs, n)
+		} else {
+			outer.ifs = append(outer.ifs, n)
+		}
 	default:
 		return
 	}
 	st.all = append(st.all, s)
+	for _, inner := range src.Sections {
+		st.add(inner, s)
+	}
 }
 
 // sortDirs puts <Directory> sections in httpd's order: the fewest path
@@ -207,6 +224,7 @@ func (st *site) appendFiles(to []int, x *exchange.Exchange) []int {
 		}
 	}
 	dir = strings.TrimRight(dir, "/")
+	first := len(to)
 	for _, n := range st.dirs {
 		s := st.all[n]
 		switch {
@@ -226,7 +244,17 @@ func (st *site) appendFiles(to []int, x *exchange.Exchange) []int {
 	if name == "" {
 		return to
 	}
-	for _, n := range st.files {
+	dirs := to[first:]
+	to = st.appendNamed(to, st.files, name, x)
+	for _, n := range dirs {
+		to = st.appendNamed(to, st.all[n].files, name, x)
+	}
+	return to
+}
+
+// appendNamed adds those of the <Files> sections that match a name.
+func (st *site) appendNamed(to, files []int, name string, x *exchange.Exchange) []int {
+	for _, n := range files {
 		s := st.all[n]
 		if s.re != nil && s.matches(name, x) || s.wild && fnmatch(s.arg, name, true) ||
 			s.re == nil && !s.wild && s.arg == name {

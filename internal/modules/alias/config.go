@@ -21,6 +21,8 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
 	"sallyport/internal/regex"
@@ -51,12 +53,17 @@ type dirConf struct {
 type redirect struct {
 	status int
 	url    string
+	expr   *expr.Text // the URL, where it depends on the request
 }
 
 // target is the file of an Alias inside a Location.
 type target struct {
 	file    string
 	handler string
+	// expr makes the file where it depends on the request; relative ones
+	// start at root.
+	expr *expr.Text
+	root string
 	// from is the Location's path, for AliasPreservePath; "" for a pattern.
 	from string
 }
@@ -123,7 +130,7 @@ func setAlias(handler string) conf.Setter {
 			warnScript(c, handler)
 			s := server.In(c)
 			s.aliases.add(&line{
-				fake: args[0], real: rooted(c, args[1]), handler: handler, directive: c.Directive.Name, pos: c.Pos,
+				fake: args[0], real: rooted(c.Path(""), args[1]), handler: handler, directive: c.Directive.Name, pos: c.Pos,
 			})
 			return nil
 		}
@@ -136,12 +143,17 @@ func setAlias(handler string) conf.Setter {
 		if c.Scope.Section == nil {
 			return &diag.Err{Text: "Alias must have two arguments when used globally", Expected: "a path and a file"}
 		}
-		file, err := literal(args[0])
+		text, err := exprvars.Text(args[0], "Cannot parse alias expression '"+args[0]+"': ", 1)
 		if err != nil {
-			return &diag.Err{Text: "Cannot parse alias expression '" + args[0] + "': " + err.Error(), Word: 1}
+			return err
 		}
 		warnScript(c, handler)
-		t := target{file: rooted(c, file), handler: handler}
+		t := target{handler: handler, root: c.Path("")}
+		if file, ok := text.Literal(); ok {
+			t.file = rooted(t.root, file)
+		} else {
+			t.expr = text
+		}
 		if !c.Scope.Section.Regex {
 			t.from = c.Scope.Section.Arg
 		}
@@ -159,7 +171,7 @@ func setAliasMatch(handler string) conf.Setter {
 		warnScript(c, handler)
 		s := server.In(c)
 		s.aliases.add(&line{
-			fake: args[0], regex: re, real: rooted(c, args[1]), handler: handler, directive: c.Directive.Name, pos: c.Pos,
+			fake: args[0], regex: re, real: rooted(c.Path(""), args[1]), handler: handler, directive: c.Directive.Name, pos: c.Pos,
 		})
 		return nil
 	}
@@ -174,9 +186,9 @@ func warnScript(c *conf.Cmd, handler string) {
 // rooted makes a file name absolute, relative ones starting at ServerRoot. It
 // keeps a slash at the end, for what follows is simply appended, and leaves
 // the groups of a substitution alone.
-func rooted(c *conf.Cmd, file string) string {
+func rooted(root, file string) string {
 	if !filepath.IsAbs(file) {
-		file = c.Path("") + "/" + file
+		file = root + "/" + file
 	}
 	if !strings.Contains(file, "//") && !strings.Contains(file, "/.") {
 		return file
@@ -231,14 +243,17 @@ func setRedirect(status int, match bool) conf.Setter {
 			whole, url = true, words[0]
 		}
 		if whole {
-			text, err := literal(url)
+			text, err := exprvars.Text(url, "Cannot parse redirect expression '"+url+"': ", n)
 			if err != nil {
-				return &diag.Err{Text: "Cannot parse redirect expression '" + url + "': " + err.Error(), Word: n}
+				return err
 			}
-			if url != "" {
-				text = spell(text)
+			r := redirect{status: status}
+			if fixed, ok := text.Literal(); ok {
+				r.url = spell(fixed)
+			} else {
+				r.expr = text
 			}
-			dir.In(c).redirect = conf.Some(c, redirect{status, text})
+			dir.In(c).redirect = conf.Some(c, r)
 			return nil
 		}
 		l := &line{status: status, directive: c.Directive.Name, pos: c.Pos}

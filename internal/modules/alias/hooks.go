@@ -6,6 +6,7 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/module"
 	"sallyport/internal/storage"
 	"sallyport/internal/urlmap"
@@ -75,13 +76,16 @@ func (w *place) translate(x *exchange.Exchange) exchange.Verdict {
 		return exchange.Declined
 	}
 	if w.redirect {
-		return w.send(x, w.own.status, w.own.url)
+		return w.send(x, w.own.status, w.own.to(x))
 	}
 	if ln, hit := w.serverRedirects.first(x.Path); ln != nil {
 		return w.send(x, ln.status, ln.url(x.Path, hit))
 	}
 	if w.alias {
 		file := w.file.file
+		if w.file.expr != nil {
+			file = rooted(w.file.root, w.file.expr.Value(exprvars.Of(x), nil))
+		}
 		if w.from != nil {
 			if hit := w.from.First(x.Path, 0); hit.Index >= 0 {
 				file += x.Path[hit.Len:]
@@ -101,7 +105,7 @@ func (w *place) translate(x *exchange.Exchange) exchange.Verdict {
 // fixup answers with the redirects of sections (httpd's fixup_redir).
 func (w *place) fixup(x *exchange.Exchange) exchange.Verdict {
 	if w.redirect {
-		return w.send(x, w.own.status, w.own.url)
+		return w.send(x, w.own.status, w.own.to(x))
 	}
 	if ln, hit := w.redirects.first(x.Path); ln != nil {
 		return w.send(x, ln.status, ln.url(x.Path, hit))
@@ -115,6 +119,14 @@ func lead(x *exchange.Exchange, file, handler string) exchange.Verdict {
 		x.Handler = handler
 	}
 	return storage.Map(x, file)
+}
+
+// to is where a redirect without a path of its own sends x.
+func (r *redirect) to(x *exchange.Exchange) string {
+	if r.expr != nil {
+		return spell(r.expr.Value(exprvars.Varying(x), nil))
+	}
+	return r.url
 }
 
 // url is where a redirect sends path.

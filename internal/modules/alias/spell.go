@@ -1,42 +1,10 @@
 package alias
 
 import (
-	"errors"
 	"strings"
 
 	"sallyport/internal/exchange"
 )
-
-var errExpression = errors.New("expressions are not supported yet")
-
-// literal reads a text that httpd takes for an expression: backslashes protect
-// or stand for control characters, "$1" is a group of no match and so empty.
-// What would have to be evaluated is an error.
-func literal(s string) (string, error) {
-	if strings.Contains(s, "%{") {
-		return "", errExpression
-	}
-	if !strings.ContainsAny(s, `\$`) {
-		return s, nil
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s):
-			i++
-			if j := strings.IndexByte("nrtbf", s[i]); j >= 0 {
-				b.WriteByte("\n\r\t\b\f"[j])
-			} else {
-				b.WriteByte(s[i])
-			}
-		case s[i] == '$' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
-			i++
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), nil
-}
 
 // spell makes a URL fit for a Location field: the path is escaped, the query
 // and the fragment are left as they are but for bytes that cannot stand in a

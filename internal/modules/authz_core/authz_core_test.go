@@ -386,7 +386,7 @@ func TestErrors(t *testing.T) {
 		{"Require ip 10.1.2.3/33", "2: ip address '10.1.2.3/33' appears to be invalid: The specified network mask is invalid."},
 		{"Require ip 10.1.2.3 # foo", "2: ip address '#' appears to be invalid"},
 		{"Require method FOO", "2: Invalid Method 'FOO'"},
-		{"Require expr true", "2: Require expr needs the expression language, which this version of Sallyport does not have"},
+		{"Require expr treu", "2: Cannot parse expression in require line: syntax error, unexpected 'treu'"},
 		{"Require host %{HTTP_HOST}", "2: Require host: %{…} needs the expression language, which this version of Sallyport does not have"},
 	} {
 		if got := roomtest.Errors(t, "<Location />\n"+c[0]+"\n</Location>", rooms...); got != c[1] {

@@ -9,6 +9,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
 )
@@ -98,8 +99,26 @@ func parseMethod(args string) (authz.Rule, error) {
 	}}, nil
 }
 
-func parseExpr(string) (authz.Rule, error) {
-	return authz.Rule{}, errors.New("Require expr needs the expression language, which this version of Sallyport does not have")
+// parseExpr reads an expression; quotes around the whole of it are no part of
+// it.
+func parseExpr(args string) (authz.Rule, error) {
+	if word, rest := syntax.Word(args); rest == "" && len(args) > 1 && args[0] == '"' && args[len(args)-1] == '"' {
+		args = word
+	}
+	cond, err := exprvars.Cond(args, "Cannot parse expression in require line: ", 2)
+	if err != nil {
+		return authz.Rule{}, err
+	}
+	user := strings.Contains(strings.ToUpper(args), "REMOTE_USER")
+	return authz.Rule{User: user, Check: func(x *exchange.Exchange) authz.Result {
+		switch {
+		case cond.Eval(exprvars.Of(x), nil):
+			return authz.Granted
+		case user && x.User == "":
+			return authz.NoUser
+		}
+		return authz.Denied
+	}}, nil
 }
 
 // parseGroup knows who must be asked for, but no groups: without AuthGroupFile

@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/diag"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
 	"sallyport/internal/logfile"
 )
 
@@ -55,8 +56,9 @@ type ServerConf struct {
 
 // DirConf is what the directives say in one section, or about a whole server.
 type DirConf struct {
-	Handler        conf.Opt[string] // SetHandler; "": none
-	ForceType      conf.Opt[string] // "": none
+	Handler        conf.Opt[string]     // SetHandler; "": none
+	HandlerExpr    conf.Opt[*expr.Text] // SetHandler expr=…; nil: Handler counts
+	ForceType      conf.Opt[string]     // "": none
 	Options        Options
 	ETag           ETag // FileETag
 	PathInfo       conf.Opt[string]

@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/diag"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/logfile"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
@@ -127,8 +128,13 @@ func SectionSettings(dir conf.Vector) exchange.DirSettings {
 		d = new(DirConf)
 	}
 	o := d.Options.of()
+	var handlerFor func(*exchange.Exchange) string
+	if t := d.HandlerExpr.V; t != nil {
+		handlerFor = func(x *exchange.Exchange) string { return t.Value(exprvars.Of(x), nil) }
+	}
 	return exchange.DirSettings{
 		Handler:          d.Handler.V,
+		HandlerFor:       handlerFor,
 		ForceType:        d.ForceType.V,
 		LimitRequestBody: d.Body.Or(1 << 30),
 		Signature:        d.Signature.V,

@@ -7,6 +7,8 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/message"
 )
 
@@ -265,7 +267,11 @@ func setErrorDocument(c *conf.Cmd, d *DirConf, args []string) error {
 		doc.Kind = 'u'
 	}
 	if strings.Contains(args[1], "%{") {
-		return &diag.Err{Text: "ErrorDocument: Sallyport does not evaluate expressions yet", Expected: "a path, a URL or a text without %{…}", Word: 2}
+		t, err := exprvars.Text(args[1], "Cannot parse expression in ErrorDocument: ", 2)
+		if err != nil {
+			return err
+		}
+		doc.Make = func(x *exchange.Exchange) string { return t.Value(exprvars.Of(x), nil) }
 	}
 	if d.ErrorDocuments == nil {
 		d.ErrorDocuments = map[int]exchange.ErrorDocument{}
@@ -290,19 +296,35 @@ func isURL(s string) bool {
 	return true
 }
 
-// wordOrNone makes the setter of SetHandler or ForceType: a word, or None.
+// wordOrNone makes the setter of ForceType: a word, or None.
 func wordOrNone(field func(*DirConf) *conf.Opt[string]) conf.Setter {
 	return Dir.Do(func(c *conf.Cmd, d *DirConf, args []string) error {
 		word := args[0]
-		if len(word) > 4 && strings.EqualFold(word[:5], "expr=") {
-			return &diag.Err{Text: c.Directive.Name + ": Sallyport does not evaluate expressions yet", Word: 1}
-		}
 		if strings.EqualFold(word, "none") {
 			word = ""
 		}
 		*field(d) = conf.Some(c, word)
 		return nil
 	})
+}
+
+// setHandler is the setter of SetHandler: a word, None, or expr= and a text with
+// variables.
+func setHandler(c *conf.Cmd, d *DirConf, args []string) error {
+	word := args[0]
+	if len(word) > 5 && strings.EqualFold(word[:5], "expr=") {
+		t, err := exprvars.Text(word[5:], "Cannot parse expression in SetHandler: ", 1)
+		if err != nil {
+			return err
+		}
+		d.HandlerExpr, d.Handler = conf.Some(c, t), conf.Some(c, "")
+		return nil
+	}
+	if strings.EqualFold(word, "none") {
+		word = ""
+	}
+	d.HandlerExpr, d.Handler = conf.Some[*expr.Text](c, nil), conf.Some(c, word)
+	return nil
 }
 
 func setPathInfo(c *conf.Cmd, d *DirConf, args []string) error {

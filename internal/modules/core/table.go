@@ -60,7 +60,7 @@ var directives = []conf.Directive{
 	{Name: "AllowOverride", In: sections, Args: conf.Many, Help: "None: .htaccess files are not read", Set: Dir.Do(setAllowOverride)},
 	{Name: "AllowOverrideList", In: sections, Args: conf.Many, Help: "None: .htaccess files are not read", Set: Dir.Do(setOverrideList)},
 	{Name: "ErrorDocument", In: anywhere, Args: conf.Two, Help: "a status, and the path, URL or text to answer it with", Set: Dir.Do(setErrorDocument)},
-	{Name: "SetHandler", In: anywhere, Args: conf.One, Help: "handler of everything here, or None", Set: wordOrNone(func(d *DirConf) *conf.Opt[string] { return &d.Handler })},
+	{Name: "SetHandler", In: anywhere, Args: conf.One, Help: "handler of everything here, or None", Set: Dir.Do(setHandler)},
 	{Name: "ForceType", In: anywhere, Args: conf.One, Help: "media type of everything here, or None", Set: wordOrNone(func(d *DirConf) *conf.Opt[string] { return &d.ForceType })},
 	{Name: "AddDefaultCharset", In: anywhere, Args: conf.One, Help: "charset added to text/plain and text/html that name none; Off, On or a name", Set: Dir.Do(setCharset)},
 	{Name: "AcceptPathInfo", In: anywhere, Args: conf.One, Help: "whether a path may go on behind a file: on, off, default", Set: Dir.Do(setPathInfo)},

@@ -83,11 +83,12 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 // takeOver runs the fixups and the handler of where visit has taken x (httpd's
 // ap_internal_fast_redirect). The verdict is final.
 func takeOver(x *exchange.Exchange) exchange.Verdict {
-	if h := x.Place.Core.Handler; h != "" {
-		x.Handler = h
-	}
+	x.SetHandler()
 	if v := pass(x, exchange.Fixup); v != exchange.OK {
 		return v
+	}
+	if x.Sub > 0 {
+		return exchange.OK // nobody to answer
 	}
 	switch v := first(x, exchange.Handle); v {
 	case exchange.Declined:

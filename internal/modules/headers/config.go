@@ -10,7 +10,7 @@
 //
 // The room does not frame messages: Content-Length, Transfer-Encoding, Date
 // and Server are the front's, whatever stands in a table. Expressions (expr=)
-// are package expr's, which does not exist yet.
+// are package expr's.
 package headers
 
 import (
@@ -19,6 +19,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/module"
 	"sallyport/internal/regex"
 )
@@ -175,8 +176,13 @@ func (w *words) add(c *conf.Cmd, list *[]*op) error {
 // format compiles word i, the value of an op.
 func (w *words) format(c *conf.Cmd, o *op, i int) error {
 	value := w.word(i)
-	if strings.HasPrefix(value, "expr=") && o.regex == nil {
-		return w.fail(i, "Can't parse value expression : expressions are not supported yet", "a value with %{NAME}e", "")
+	if len(value) > 5 && strings.EqualFold(value[:5], "expr=") && o.regex == nil {
+		t, err := exprvars.Text(value[5:], "Can't parse value expression : ", w.at+i+1)
+		if err != nil {
+			return err
+		}
+		o.value = format{expr: t}
+		return nil
 	}
 	f, bad, ok := parseFormat(value)
 	if !ok {
@@ -210,9 +216,13 @@ func (w *words) condition(c *conf.Cmd, o *op, i int) error {
 			return w.fail(i, "error: missing environment variable name. envclause should be in the form env=envar", "env=NAME or env=!NAME", "")
 		}
 	case strings.HasPrefix(low, "expr="):
-		return w.fail(i, "Can't parse envclause/expression: expressions are not supported yet", "env=NAME or env=!NAME", "SetEnvIf can set a variable to ask for")
+		cond, err := exprvars.Cond(clause[5:], "Can't parse envclause/expression: ", w.at+i+1)
+		if err != nil {
+			return err
+		}
+		o.cond = cond
 	default:
-		return w.fail(i, "Unknown parameter: "+clause, "early, env=NAME or env=!NAME", quoteIt)
+		return w.fail(i, "Unknown parameter: "+clause, "early, env=NAME, env=!NAME or expr=CONDITION", quoteIt)
 	}
 	return nil
 }

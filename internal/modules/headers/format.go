@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 )
 
 // format is a compiled value: text with items like %t in between.
@@ -17,7 +19,8 @@ type format struct {
 	parts []part
 	// fixed is the whole value when there are no items.
 	fixed  string
-	broken bool // there was a line break in the text
+	expr   *expr.Text // the whole value, where it is an expression
+	broken bool       // there was a line break in the text
 }
 
 // part is one item: its letter with the name from its braces, or 0 and text.
@@ -121,6 +124,9 @@ const null = "(null)"
 // value makes the text for x.
 func (f *format) value(x *exchange.Exchange) string {
 	if f.parts == nil {
+		if f.expr != nil {
+			return oneLine(f.expr.Value(exprvars.Of(x), nil))
+		}
 		return f.fixed
 	}
 	if len(f.parts) == 1 && f.parts[0].item == 'e' {

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/message"
 	"sallyport/internal/regex"
 	"sallyport/internal/urlmap"
@@ -41,6 +43,7 @@ type op struct {
 	regex  *regex.Regex // of edit and echo
 	env    string       // only if this variable is set …
 	unless bool         // … or rather unset
+	cond   *expr.Cond   // … and only if this holds
 	early  bool
 }
 
@@ -51,6 +54,9 @@ func (o *op) setName(name string) {
 // applies reports whether the condition of the line holds. An early op has
 // none.
 func (o *op) applies(x *exchange.Exchange) bool {
+	if o.cond != nil {
+		return o.cond.Eval(exprvars.Of(x), nil)
+	}
 	return o.env == "" || x.Env.Has(o.env) != o.unless
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/logfile"
 	"sallyport/internal/module"
 )
@@ -78,6 +80,7 @@ type accessLog struct {
 	// where there is no condition.
 	env    string
 	unless bool
+	cond   *expr.Cond
 }
 
 func parseSource(text string) (*source, error) {
@@ -122,10 +125,12 @@ func (l *accessLog) condition(clause string) error {
 		if len(clause) == 5 {
 			return &diag.Err{Text: "missing condition", Word: 3}
 		}
-		return &diag.Err{Text: "expr= needs the expression language, which this version of Sallyport does not have",
-			Hint: "SetEnvIf and env= may do", Word: 3}
+		var err error
+		if l.cond, err = exprvars.Cond(clause[5:], "Can't parse condition: ", 3); err != nil {
+			return err
+		}
 	default:
-		return &diag.Err{Text: "error in condition clause", Expected: "env=NAME or env=!NAME", Word: 3}
+		return &diag.Err{Text: "error in condition clause", Expected: "env=NAME, env=!NAME or expr=CONDITION", Word: 3}
 	}
 	return nil
 }

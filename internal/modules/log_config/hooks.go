@@ -6,6 +6,8 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/logfile"
 	"sallyport/internal/module"
 )
@@ -16,6 +18,7 @@ type writer struct {
 	format *format
 	env    string
 	unless bool
+	cond   *expr.Cond
 }
 
 // logger builds the writers of all servers.
@@ -101,7 +104,7 @@ func (lg *logger) add(out []writer, l *accessLog, home, local *serverConf) []wri
 	if t.Kind == logfile.Null {
 		return out
 	}
-	return append(out, writer{lg.set.Sink(t), src.format, l.env, l.unless})
+	return append(out, writer{lg.set.Sink(t), src.format, l.env, l.unless, l.cond})
 }
 
 // doubt warns of a nickname that nobody defined: httpd writes the word itself,
@@ -138,6 +141,9 @@ func hook(writers []writer) exchange.Hook {
 		for i := range writers {
 			w := &writers[i]
 			if w.env != "" && originalEnv(x).Has(w.env) == w.unless {
+				continue
+			}
+			if w.cond != nil && !w.cond.Eval(exprvars.Of(x), nil) {
 				continue
 			}
 			if e == nil {

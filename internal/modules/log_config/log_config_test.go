@@ -318,7 +318,7 @@ func TestErrors(t *testing.T) {
 		{`CustomLog /tmp/a "%h" env=!`, "1: missing environment variable name"},
 		{`CustomLog /tmp/a "%h" foo`, "1: error in condition clause"},
 		{`CustomLog /tmp/a "%h" expr=`, "1: missing condition"},
-		{`CustomLog /tmp/a "%h" "expr=true"`, "1: expr= needs the expression language, which this version of Sallyport does not have"},
+		{`CustomLog /tmp/a "%h" "expr=treu"`, "1: Can't parse condition: syntax error, unexpected 'treu'"},
 		{`CustomLog a`, `1: CustomLog takes two or three arguments, a file name, a custom log format string or format name, and an optional "env=" or "expr=" clause (see docs)`},
 		{`TransferLog a b`, "1: TransferLog takes one argument, the filename of the access log"},
 		{`LogFormat "%Z" x`, "1: Unrecognized LogFormat directive %Z"},

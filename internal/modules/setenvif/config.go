@@ -14,6 +14,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/expr"
 	"sallyport/internal/module"
 	"sallyport/internal/regex"
 )
@@ -77,10 +78,11 @@ func setEnvIfExpr(c *conf.Cmd, args []string) error {
 	if len(words) == 0 || words[0] == "" {
 		return &diag.Err{Text: "Missing expression for SetEnvIfExpr"}
 	}
-	return &diag.Err{
-		Text: "Could not parse expression \"" + words[0] + "\": expressions are not supported yet",
-		Hint: "SetEnvIf tests fields, addresses, the method and the path", Word: 1,
+	cond, err := expr.Parse(words[0], expr.Options{Groups: true})
+	if err != nil {
+		return expr.Diag(err, words[0], "Could not parse expression \""+words[0]+"\": ", 1)
 	}
+	return finish(c, &rule{name: words[0], from: expression, cond: cond}, words, 1, false)
 }
 
 // addRule reads the pattern, words[at], and the variables behind it.
@@ -98,11 +100,15 @@ func addRule(c *conf.Cmd, name string, words []string, at int, nocase bool) erro
 		return &diag.Err{Text: c.Directive.Name + " regex could not be compiled.", Hint: err.Error(), Word: at + 1}
 	}
 	r.pattern = re
-	if len(words) == at+1 {
+	return finish(c, r, words, at+1, plainText(pattern))
+}
+
+// finish reads the variables, words[at:], and files the rule.
+func finish(c *conf.Cmd, r *rule, words []string, at int, plain bool) error {
+	if len(words) == at {
 		return &diag.Err{Text: "Missing envariable expression for " + c.Directive.Name, Expected: "NAME, NAME=value or !NAME"}
 	}
-	plain := plainText(pattern)
-	for _, w := range words[at+1:] {
+	for _, w := range words[at:] {
 		r.effects = append(r.effects, newEffect(w, plain))
 	}
 	if c.Scope.Section != nil {

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/expr"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/hosts"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
@@ -24,6 +26,7 @@ const (
 	requestURI
 	requestMethod
 	requestProtocol
+	expression // cond decides
 )
 
 var attributes = map[string]attribute{
@@ -39,6 +42,7 @@ type rule struct {
 	known   message.Known
 	names   *regex.Regex // for fieldsLike
 	pattern *regex.Regex
+	cond    *expr.Cond
 	effects []effect
 }
 
@@ -73,6 +77,8 @@ func (r *rule) look(nocase bool) (err error) {
 func (r *rule) text(x *exchange.Exchange) string {
 	h := &x.Request.Header
 	switch r.from {
+	case expression:
+		return ""
 	case remoteAddr:
 		return x.Client.Addr.Addr().Unmap().String()
 	case remoteHost:
@@ -112,10 +118,20 @@ func (r *rule) text(x *exchange.Exchange) string {
 
 // apply runs the rule on x.
 func (r *rule) apply(x *exchange.Exchange, text string) {
-	m := r.pattern.Find(text)
-	if m == nil {
+	if r.from == expression {
+		var m expr.Match
+		if r.cond.Eval(exprvars.Varying(x), &m) {
+			r.act(x, m.Source, m.Groups)
+		}
 		return
 	}
+	if m := r.pattern.Find(text); m != nil {
+		r.act(x, text, m)
+	}
+}
+
+// act sets what the rule sets; m are the groups of a match in text.
+func (r *rule) act(x *exchange.Exchange, text string, m []int) {
 	for i := range r.effects {
 		e := &r.effects[i]
 		switch {

@@ -121,7 +121,7 @@ func TestErrors(t *testing.T) {
 		`BrowserMatch a`:         "Missing envariable expression for BrowserMatch",
 		`BrowserMatchNoCase ( b`: "BrowserMatchNoCase regex could not be compiled.",
 		`SetEnvIfExpr`:           "Missing expression for SetEnvIfExpr",
-		`SetEnvIfExpr "true" A`:  "Could not parse expression \"true\": expressions are not supported yet",
+		`SetEnvIfExpr "treu" A`:  "Could not parse expression \"treu\": syntax error, unexpected 'treu'",
 	} {
 		if got := roomtest.Errors(t, conf, &setenvif.Room); got != "1: "+want {
 			t.Errorf("%s: %s", conf, got)
