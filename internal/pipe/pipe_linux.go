@@ -9,10 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Size is how much one pipe is to hold, in bytes. A slow reader holds one full
-// pipe, an unprivileged user may have 64 MB of them before the kernel makes
-// new ones too small to be of use.
-const Size = 256 << 10
+// Size is how much one pipe may hold at most, in bytes, and is what bodies of
+// large bytes get: a third cheaper than usual. But a slow reader holds a full
+// pipe, and an unprivileged user may have 64 MB of them before the kernel
+// makes new ones too small to be of use.
+const (
+	Size  = 1 << 20
+	usual = 256 << 10
+	large = 8 << 20
+)
 
 // enough is the capacity below which copying is cheaper.
 const enough = 64 << 10
@@ -23,6 +28,7 @@ const kept = 64
 // Pipe is one kernel pipe, between Get and Put owned by one goroutine.
 type Pipe struct {
 	r, w int
+	size int
 	held int // bytes in it
 
 	// What the callbacks are asked and answer; they are made once.
@@ -47,9 +53,17 @@ func limit() int64 {
 	return int64(min(l.Max/32, 1024))
 }
 
-// Get lends an empty pipe; nil when there is none to be had, and the caller
-// has to copy.
-func Get() *Pipe {
+// Get lends an empty pipe for a body of n bytes; nil when there is none to be
+// had, and the caller has to copy.
+func Get(n int64) *Pipe {
+	p := get()
+	if p != nil && n >= large && p.size < Size {
+		p.resize(Size)
+	}
+	return p
+}
+
+func get() *Pipe {
 	select {
 	case p := <-idle:
 		return p
@@ -66,15 +80,23 @@ func Get() *Pipe {
 	}
 	p := &Pipe{r: fd[0], w: fd[1]}
 	p.fill, p.drain = p.takeIn, p.giveOut
-	size, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, Size)
-	if err != nil {
-		size, err = unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0)
-	}
-	if err != nil || size < enough {
+	p.resize(usual)
+	if p.size < enough {
 		p.close()
 		return nil
 	}
 	return p
+}
+
+// resize asks for a capacity; the kernel may leave things as they are.
+func (p *Pipe) resize(n int) {
+	size, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, n)
+	if err != nil {
+		size, err = unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0)
+	}
+	if err == nil {
+		p.size = size
+	}
 }
 
 // Put takes a pipe back. One that still holds bytes is closed: they must reach
@@ -102,7 +124,7 @@ func (p *Pipe) Held() int { return p.held }
 // Fill takes up to max bytes from the socket src into the empty pipe; it waits
 // for the first. io.EOF is the end of the stream.
 func (p *Pipe) Fill(src syscall.RawConn, max int) (int, error) {
-	p.max, p.n, p.err = min(max, Size), 0, nil
+	p.max, p.n, p.err = min(max, p.size), 0, nil
 	if err := src.Read(p.fill); err != nil {
 		return 0, err
 	}

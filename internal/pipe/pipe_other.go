@@ -8,13 +8,13 @@ import (
 )
 
 // Size is what one pipe would hold.
-const Size = 256 << 10
+const Size = 1 << 20
 
 // Pipe exists on Linux only.
 type Pipe struct{}
 
 // Get lends none here: callers copy.
-func Get() *Pipe { return nil }
+func Get(int64) *Pipe { return nil }
 
 // Put has nothing to take back.
 func Put(*Pipe) {}

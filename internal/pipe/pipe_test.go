@@ -62,7 +62,7 @@ func TestDeadlinesLoseNothing(t *testing.T) {
 		b, _ := io.ReadAll(to)
 		got <- b
 	}()
-	p := Get()
+	p := Get(large)
 	if p == nil {
 		t.Fatal("no pipe")
 	}
@@ -71,7 +71,7 @@ func TestDeadlinesLoseNothing(t *testing.T) {
 	for end := false; !end || p.Held() > 0; {
 		if p.Held() == 0 {
 			in.SetReadDeadline(time.Time{})
-			if _, err := p.Fill(src, 100_000); err == io.EOF {
+			if _, err := p.Fill(src, Size); err == io.EOF {
 				end = true
 			} else if err != nil {
 				t.Fatal(err)
@@ -113,7 +113,7 @@ func TestPutForgetsBytes(t *testing.T) {
 	before := alive.Load()
 	from, in := pair(t)
 	from.Write([]byte("another's secret"))
-	p := Get()
+	p := Get(1)
 	if n, err := p.Fill(raw(t, in), Size); n == 0 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -121,12 +121,12 @@ func TestPutForgetsBytes(t *testing.T) {
 	if alive.Load() != before {
 		t.Errorf("%d pipes alive, want %d: one with bytes was kept", alive.Load(), before)
 	}
-	q := Get()
+	q := Get(1)
 	if q.Held() != 0 {
 		t.Errorf("a borrowed pipe holds %d bytes", q.Held())
 	}
 	Put(q)
-	if Get() != q {
+	if Get(1) != q {
 		t.Error("an empty pipe was not kept")
 	}
 }
@@ -139,7 +139,7 @@ func TestLimit(t *testing.T) {
 		(<-idle).close()
 	}
 	most = alive.Load() + 2
-	a, b, c := Get(), Get(), Get()
+	a, b, c := Get(1), Get(1), Get(1)
 	if a == nil || b == nil || c != nil {
 		t.Errorf("got %v, %v, %v; want two pipes", a != nil, b != nil, c != nil)
 	}

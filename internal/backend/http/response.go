@@ -343,7 +343,7 @@ func (c *conn) Deliver(x *exchange.Exchange) *fault.Fault {
 	defer c.release()
 	for !c.bodyEnd {
 		if c.framing.Kind == wire.Counted && c.r == c.w && c.left >= spliceFrom && c.Raw != nil && c.sender == nil && x.CanSplice() {
-			if p := pipe.Get(); p != nil {
+			if p := pipe.Get(c.left); p != nil {
 				f := c.splice(x, p)
 				pipe.Put(p)
 				if f != nil {

@@ -66,7 +66,7 @@ func (s *sender) run() {
 // the backend's.
 func (s *sender) stream() (err, werr error) {
 	if src, ok := s.body.Reader.(exchange.SpliceSource); ok && !s.chunked && s.c.Raw != nil && src.Spliceable() >= spliceFrom {
-		if p := pipe.Get(); p != nil {
+		if p := pipe.Get(src.Spliceable()); p != nil {
 			defer pipe.Put(p)
 			return s.splice(src, p)
 		}
