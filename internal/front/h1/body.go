@@ -27,6 +27,7 @@ type body struct {
 	taken  int64 // bytes consumed from the connection, framing included
 	chunks wire.Chunked
 	expect bool // the client waits for a 100
+	asked  bool // Ask was called: reading has no business with the response
 	err    error
 
 	// guard bounds reading alone: the exchange may be writing its response
@@ -45,6 +46,7 @@ func (r readSide) SetDeadline(t time.Time) error { return r.c.nc.SetReadDeadline
 // read: only the exchange's own may write.
 func (b *body) Ask() error {
 	b.register() // for Stop
+	b.asked = true
 	if !b.expect || b.c.out.informed || b.c.out.begun {
 		return nil
 	}
@@ -82,7 +84,7 @@ func (b *body) trailer() *message.Header {
 func (b *body) reset() {
 	if b.kind != wire.NoBody || b.taken != 0 {
 		b.kind, b.left, b.taken, b.expect, b.err = wire.NoBody, 0, 0, false, nil
-		b.begun = false
+		b.begun, b.asked = false, false
 		if b.guarded {
 			b.guard.Rest()
 		}
@@ -228,7 +230,7 @@ func (b *body) fetch(p []byte) (int, error) {
 
 // arm makes ready for reading from the client.
 func (b *body) arm() error {
-	if b.expect {
+	if b.expect && !b.asked {
 		if err := b.Ask(); err != nil {
 			return err
 		}
