@@ -73,7 +73,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 			pc.Proto = c
 		}
 		c.begin(x, w, r)
-		if pc.Reused && !r.Replay && c.stale() {
+		if (pc.Rested() || pc.Reused && !r.Replay) && c.stale() {
 			// Nothing was sent: any request may take a fresh connection.
 			c.giveUp()
 			continue
