@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -94,18 +93,14 @@ func writeProcess(w io.Writer, cfg *conf.Config) {
 		}
 		fmt.Fprintf(w, "Define: %s\n", n)
 	}
-	me, err := user.Current()
-	u, g := p.user.User, p.user.Group
-	switch {
-	case u.Is:
-		fmt.Fprintf(w, "User: name=%q id=%d\n", u.V.Name, u.V.UID)
-	case err == nil:
-		fmt.Fprintf(w, "User: name=%q id=%s not_used\n", me.Username, me.Uid)
+	unused := ""
+	if os.Geteuid() != 0 {
+		unused = " not_used"
 	}
-	switch {
-	case g.Is:
-		fmt.Fprintf(w, "Group: name=%q id=%d\n", g.V.Name, g.V.GID)
-	case u.Is && u.V.GID >= 0:
-		fmt.Fprintf(w, "Group: id=%d\n", u.V.GID)
+	if u := p.user.User; u.Is {
+		fmt.Fprintf(w, "User: name=%q id=%d%s\n", u.V.Name, u.V.UID, unused)
+	}
+	if g := p.user.Group; g.Is {
+		fmt.Fprintf(w, "Group: name=%q id=%d%s\n", g.V.Name, g.V.GID, unused)
 	}
 }

@@ -85,13 +85,7 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 		sb.Server.Port = port
 	}
 	if host == "*" || host == "_default_" {
-		set := h.byAny[port]
-		if set == nil {
-			set = newSet("*", netip.Addr{}, port)
-			h.byAny[port] = set
-		}
-		h.uses = append(h.uses, use{sb.Server.Index, set})
-		set.add(sb)
+		h.addAny(sb, port)
 		return
 	}
 	addrs, err := resolve(host)
@@ -101,6 +95,10 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 		return
 	}
 	for _, a := range addrs {
+		if a.IsUnspecified() { // 0.0.0.0 and [::] are other words for "*"
+			h.addAny(sb, port)
+			continue
+		}
 		k := netip.AddrPortFrom(a, port)
 		set := h.byIP[k]
 		if set == nil {
@@ -114,6 +112,17 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 		h.uses = append(h.uses, use{sb.Server.Index, set})
 		set.add(sb)
 	}
+}
+
+// addAny enters a virtual host under every address.
+func (h *hosts) addAny(sb *module.ServerBuild, port uint16) {
+	set := h.byAny[port]
+	if set == nil {
+		set = newSet("*", netip.Addr{}, port)
+		h.byAny[port] = set
+	}
+	h.uses = append(h.uses, use{sb.Server.Index, set})
+	set.add(sb)
 }
 
 func newSet(host string, ip netip.Addr, port uint16) *Set {
