@@ -68,20 +68,19 @@ func (r *runner) start() (code int, ok bool) {
 		diags = append(diags, diag.Diagnostic{Severity: diag.Warning, Text: "Sallyport stays root, for there is no User directive"})
 	}
 	snap, diags := build(cfg, diags, r.srv.Env())
-	r.o.report(console, diags)
-	if snap == nil {
-		return 1, false
-	}
-	if len(r.p.listens) == 0 {
-		return fail(errors.New("no listening sockets available, shutting down: add a Listen directive")), false
-	}
 	before, err := running(r.p.pidFile)
-	switch {
-	case err != nil:
-		return fail(err), false
-	case before.alive:
+	if snap != nil && before.alive {
 		fmt.Printf("httpd (pid %d) already running\n", before.pid)
 		return 0, false
+	}
+	r.o.report(console, diags)
+	switch {
+	case snap == nil:
+		return 1, false
+	case len(r.p.listens) == 0:
+		return fail(errors.New("no listening sockets available, shutting down: add a Listen directive")), false
+	case err != nil:
+		return fail(err), false
 	}
 	if err := r.srv.Use(snap, r.p.listens); err != nil {
 		return fail(err), false

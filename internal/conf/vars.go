@@ -56,7 +56,11 @@ func (v *variables) define(name, value string, hasValue bool) {
 
 func (v *variables) undefine(name string) {
 	delete(v.defines, name)
-	v.order = slices.DeleteFunc(v.order, func(s string) bool { return s == name })
+	if i := slices.Index(v.order, name); i >= 0 { // as httpd: the last takes its place
+		last := len(v.order) - 1
+		v.order[i] = v.order[last]
+		v.order = v.order[:last]
+	}
 	delete(v.values, strings.ToLower(name))
 }
 

@@ -69,13 +69,14 @@ func (s *Set) bucket() int {
 }
 
 func writeAliases(w io.Writer, names []Name) {
-	const indent = "                 "
-	for _, n := range names {
-		switch n.Kind {
-		case Alias:
-			fmt.Fprintf(w, "%salias %s\n", indent, n.Text)
-		case WildAlias:
-			fmt.Fprintf(w, "%swild alias %s\n", indent, n.Text)
+	for _, kind := range []struct {
+		NameKind
+		title string
+	}{{Alias, "alias"}, {WildAlias, "wild alias"}} {
+		for _, n := range names {
+			if n.Kind == kind.NameKind {
+				fmt.Fprintf(w, "                 %s %s\n", kind.title, n.Text)
+			}
 		}
 	}
 }
