@@ -27,7 +27,7 @@ type body struct {
 	taken  int64 // bytes consumed from the connection, framing included
 	chunks wire.Chunked
 	expect bool // the client waits for a 100
-	asked  bool // Ask was called: reading has no business with the response
+	asked  bool // Ask has seen to that
 	err    error
 
 	// guard bounds reading alone: the exchange may be writing its response
@@ -42,18 +42,23 @@ type readSide struct{ c *conn }
 
 func (r readSide) SetDeadline(t time.Time) error { return r.c.nc.SetReadDeadline(t) }
 
-// Ask sends the 100 a client waits for, before another goroutine begins to
-// read: only the exchange's own may write.
+// Ask prepares for reading: the client that waits for a 100 gets it. Only the
+// exchange's goroutine may write to the client, so it calls Ask before it lets
+// another one read.
 func (b *body) Ask() error {
 	b.register() // for Stop
+	if !b.expect || b.asked {
+		return nil
+	}
 	b.asked = true
-	if !b.expect || b.c.out.informed || b.c.out.begun {
+	if b.c.out.informed || b.c.out.begun {
 		return nil
 	}
 	return b.c.out.Inform(100, nil)
 }
 
-// Stop makes a blocked Read, and every later one, fail. For any goroutine.
+// Stop makes a blocked Read, and every later one, fail. For any goroutine,
+// once Ask was called.
 func (b *body) Stop() {
 	b.guard.Wake()
 }
@@ -70,7 +75,8 @@ func (b *body) start(fr wire.Framing, r *message.Request) {
 		r.Body.Trailer = b.trailer
 	}
 	if v, ok := r.Header.Known(message.Expect); ok && r.Version >= message.HTTP11 {
-		b.expect = message.EqualFold(v, "100-continue")
+		// Whoever has sent all of it waits for nothing.
+		b.expect = message.EqualFold(v, "100-continue") && !(fr.Kind == wire.Counted && int64(b.c.w-b.c.r) >= fr.Length)
 	}
 }
 
@@ -84,7 +90,7 @@ func (b *body) trailer() *message.Header {
 func (b *body) reset() {
 	if b.kind != wire.NoBody || b.taken != 0 {
 		b.kind, b.left, b.taken, b.expect, b.err = wire.NoBody, 0, 0, false, nil
-		b.begun, b.asked = false, false
+		b.asked, b.begun = false, false
 		if b.guarded {
 			b.guard.Rest()
 		}
@@ -130,7 +136,7 @@ func (b *body) clock() {
 
 // Read implements io.Reader for message.Body.
 func (b *body) Read(p []byte) (int, error) {
-	if b.err != nil {
+	if b.err != nil || len(p) == 0 {
 		return 0, b.err
 	}
 	n, err := b.read(p)
@@ -230,13 +236,10 @@ func (b *body) fetch(p []byte) (int, error) {
 
 // arm makes ready for reading from the client.
 func (b *body) arm() error {
-	if b.expect && !b.asked {
-		if err := b.Ask(); err != nil {
-			return err
-		}
+	if err := b.Ask(); err != nil {
+		return err
 	}
 	b.clock()
-	b.register()
 	b.guard.Arm(b.c.readLimit(&b.c.set.BodyTimeout, b.taken))
 	return nil
 }
@@ -291,7 +294,7 @@ func (b *body) skip() bool {
 	if b.ended() {
 		return true
 	}
-	if b.expect || b.kind == wire.Counted && b.left > skipBytes {
+	if b.expect && !b.asked || b.kind == wire.Counted && b.left > skipBytes {
 		return false
 	}
 	if b.c.inside {
