@@ -17,19 +17,19 @@ const aheadBytes = 16 << 10
 
 // readAhead reads the first bytes of the body, once per exchange.
 func readAhead(x *exchange.Exchange, r *backend.Request) *fault.Fault {
+	if r.HTTP10 {
+		r.Expect = false // RFC 9110 §10.1.1
+	}
 	switch {
-	case r.Body == nil || r.Body.None():
-		r.Whole = true
+	case r.Body == nil || r.Body.None() || r.Body.Length == 0:
+		r.Whole, r.Expect = true, false // nothing to wait for
 		return nil
 	case r.Whole || r.Streaming || r.Ahead != nil || r.Expect:
 		return nil
-	case r.Body.Length == 0:
-		r.Whole = true
-		return nil
 	}
 	size := int64(aheadBytes)
-	if r.SendLength && r.Body.Length < 0 {
-		return spool(r)
+	if (r.SendLength || r.HTTP10) && r.Body.Length < 0 {
+		return spool(r) // HTTP/1.0 knows no other way to say where a request ends
 	}
 	if n := r.Body.Length; n > 0 && n < size {
 		size = n

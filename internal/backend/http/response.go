@@ -52,7 +52,7 @@ func (c *conn) readHead() *fault.Fault {
 			}
 			searched = c.w - c.r
 			if f := c.fill(); f != nil {
-				if c.read > 0 && f.Kind != fault.ClientGone && f.Kind != fault.ClientBody {
+				if c.r < c.w && (f.Kind == fault.ClosedEarly || f.Kind == fault.ReadTimeout) {
 					f.Kind = fault.BadHead
 				}
 				return f
@@ -126,29 +126,37 @@ func headFault(p *wire.Problem) *fault.Fault {
 	return f
 }
 
-// inform handles a 1xx response: a 100 sets the body going; which are relayed
-// is the request's Interim policy.
+// inform handles a 1xx response: which are relayed is the request's Interim
+// policy; a 100 sets the body going.
 func (c *conn) inform(out *message.Response) error {
-	relay := true
-	if out.Status == 100 {
-		if c.sender != nil && c.sender.hold {
-			c.sender.hold = false
-			c.startSender()
-		}
-		relay = c.req.ClientExpects
-	}
+	relay := out.Status != 100 || c.req.ClientExpects
 	switch c.req.Interim {
 	case backend.InterimSuppress:
 		relay = false
 	case backend.InterimRFC:
 		relay = true
 	}
-	if !relay {
-		return nil
-	}
 	// The watcher must not probe while this goroutine writes.
 	c.x.Down.Waiting(nil)
-	defer c.x.Down.Waiting(&c.Guard)
+	if relay {
+		if err := c.relay(out); err != nil {
+			return err
+		}
+	}
+	if out.Status == 100 && c.sender != nil && c.sender.hold {
+		c.sender.hold = false
+		if err := c.startSender(); err != nil {
+			return err
+		}
+	}
+	if !c.x.Down.Waiting(&c.Guard) {
+		return errClientGone
+	}
+	return nil
+}
+
+// relay passes a 1xx response on, without what belongs to the connection.
+func (c *conn) relay(out *message.Response) error {
 	h := &out.Header
 	h.DelFunc(func(f *message.Field) bool {
 		switch f.Known {
@@ -175,6 +183,10 @@ func (c *conn) final() *fault.Fault {
 	}
 	if out.Status == 101 {
 		c.keep = false
+		if c.sender != nil && !c.sender.complete() {
+			// RFC 9110 §7.8 lets nobody switch before the request has ended.
+			return &fault.Fault{Kind: fault.BadUpgrade}
+		}
 		out.Body = message.Body{Length: 0}
 		return nil
 	}

@@ -34,24 +34,30 @@ type sender struct {
 }
 
 // startSender begins to stream, once the head is out and the backend wants
-// the body.
-func (c *conn) startSender() {
+// the body. It may write to the client, so the exchange must not be Waiting.
+func (c *conn) startSender() error {
 	s := c.sender
 	if s == nil || s.running || s.hold {
-		return
+		return nil
 	}
-	if a, ok := s.body.Reader.(interface{ Ask() error }); ok && a.Ask() != nil {
-		return // the client is gone: writing the response will tell
+	if a, ok := s.body.Reader.(interface{ Ask() error }); ok {
+		if err := a.Ask(); err != nil {
+			return err
+		}
 	}
 	c.req.Streaming = true
 	s.running = true
 	s.done = make(chan struct{})
 	go s.run()
+	return nil
 }
 
+// run streams. While it waits for the client the backend need not say anything:
+// its time-out is off, and the client has one of its own.
 func (s *sender) run() {
 	defer close(s.done)
 	err, werr := s.stream()
+	s.c.Guard.Arm(s.c.work.Timeout) // for the answer
 	if err != nil || werr != nil {
 		s.fail(err, werr)
 		return
@@ -79,7 +85,9 @@ func (s *sender) stream() (err, werr error) {
 	}
 	var pre [32]byte
 	for !s.stop.Load() {
+		s.c.Guard.Disarm()
 		n, err := s.body.Read(b[head : len(b)-2])
+		s.c.Guard.Arm(s.c.work.Timeout)
 		if n > 0 {
 			p := b[head : head+n]
 			if s.chunked {
@@ -100,7 +108,6 @@ func (s *sender) stream() (err, werr error) {
 		if err != nil {
 			return err, nil
 		}
-		s.c.Guard.Arm(s.c.work.Timeout)
 	}
 	return nil, nil
 }
@@ -109,7 +116,10 @@ var lastChunk = []byte("0\r\n\r\n")
 
 func (s *sender) splice(src exchange.SpliceSource, p *pipe.Pipe) (err, werr error) {
 	for src.Spliceable() > 0 && !s.stop.Load() {
-		if err := src.FillPipe(p); err != nil {
+		s.c.Guard.Disarm()
+		err := src.FillPipe(p)
+		s.c.Guard.Arm(s.c.work.Timeout)
+		if err != nil {
 			return err, nil
 		}
 		for p.Held() > 0 {
@@ -171,6 +181,13 @@ func (s *sender) fault() *fault.Fault {
 	return bodyFault(s.err)
 }
 
+// complete reports whether the whole body has gone out.
+func (s *sender) complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.whole
+}
+
 // join waits for the goroutine. An answer that is complete before the body
 // means the rest is not wanted: the sender is stopped, and the connection is
 // not used again. It reports whether the whole body went out.
@@ -188,7 +205,5 @@ func (s *sender) join() bool {
 		}
 		<-s.done
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.whole
+	return s.complete()
 }

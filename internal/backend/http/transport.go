@@ -73,8 +73,9 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 			pc.Proto = c
 		}
 		c.begin(x, w, r)
-		if (pc.Rested() || pc.Reused && !r.Replay) && c.stale() {
-			// Nothing was sent: any request may take a fresh connection.
+		if pc.Reused && c.stale() {
+			// Nothing was sent: any request may take a fresh connection. What
+			// came unasked must not answer it, safe to repeat or not.
 			c.giveUp()
 			continue
 		}
@@ -103,14 +104,10 @@ func (c *conn) begin(x *exchange.Exchange, w *backend.Worker, r *backend.Request
 }
 
 // stale looks whether the backend has closed the connection or sent something
-// unasked, by one read that takes nothing.
+// unasked: a body where none belongs, an answer too many. The connection is
+// ours alone, so its descriptor is open.
 func (c *conn) stale() bool {
-	if c.Closed() || c.FD < 0 {
-		return c.Closed()
-	}
-	var one [1]byte
-	_, _, err := syscall.Recvfrom(c.FD, one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	return err != syscall.EAGAIN
+	return c.Closed() || c.FD >= 0 && !rawio.Silent(c.FD)
 }
 
 // roundTrip sends the request and reads the head of the answer into x.Out.
@@ -160,13 +157,16 @@ func (c *conn) fill() *fault.Fault {
 		if err == errWouldBlock {
 			return waitFault
 		}
+		if err == errClientGone {
+			return &fault.Fault{Kind: fault.ClientGone}
+		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			switch c.Guard.Expired() {
 			case watch.Due:
 				if c.unsent {
 					return &fault.Fault{Kind: fault.SendFailed, Err: err}
 				}
-				if c.work.Ping > 0 && c.req.Expect {
+				if c.work.Ping > 0 && c.sender != nil && c.sender.hold {
 					return &fault.Fault{Kind: fault.PingTimeout}
 				}
 				return &fault.Fault{Kind: fault.ReadTimeout, Err: err}
@@ -213,7 +213,14 @@ func (c *conn) receive(fd uintptr) bool {
 			}
 		}
 		c.unsent = false
-		c.startSender()
+		if c.sender != nil && !c.sender.hold {
+			c.x.Down.Waiting(nil)
+			err := c.startSender()
+			if !c.x.Down.Waiting(&c.Guard) || err != nil {
+				c.err = errClientGone
+				return true
+			}
+		}
 		if fd != 0 {
 			return false
 		}

@@ -36,8 +36,10 @@ func (c *conn) Tunnel(x *exchange.Exchange, idle time.Duration, halfClose bool) 
 	}
 	t := &tunnel{idle: idle, half: halfClose, began: time.Now()}
 	if c.r < c.w {
+		client.SetWriteDeadline(time.Now().Add(idle))
 		n, err := client.Write(c.in[c.r:c.w])
-		c.read += int64(n)
+		x.BodyOut += int64(n)
+		x.BytesOut += int64(n)
 		if err != nil {
 			client.Close()
 			return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
