@@ -41,6 +41,7 @@ type listener struct {
 	Listen
 	tls  atomic.Bool
 	net  net.Listener
+	stop chan struct{}  // closed with the listener
 	done sync.WaitGroup // its accept
 }
 
@@ -173,22 +174,26 @@ func (s *Server) useListeners(want []Listen, fresh map[string]*listener) {
 func (s *Server) begin(l *listener) {
 	l.tls.Store(l.TLS)
 	s.listeners[l.key()] = l
+	l.stop = make(chan struct{})
 	l.done.Add(1)
 	go s.accept(l)
 }
 
 // close ends the listener and waits until nothing more comes from it.
 func (l *listener) close() {
+	close(l.stop)
 	l.net.Close()
 	l.done.Wait()
 }
 
-// accept lets connections in until the listener is closed. Where the system
-// has no descriptor left it pauses: clients wait in the backlog.
+// accept lets connections in until the listener is closed. It pauses where
+// there are as many as there may be, and where the system has no descriptor
+// left: clients wait in the backlog.
 func (s *Server) accept(l *listener) {
 	defer l.done.Done()
 	pause := time.Duration(0)
 	for {
+		s.awaitRoom(l.stop)
 		nc, err := l.net.Accept()
 		switch {
 		case err == nil:
@@ -201,7 +206,13 @@ func (s *Server) accept(l *listener) {
 				pause = 5 * time.Millisecond
 				s.Logf(errorlog.Error, "core", "accept at %s: %s; trying again", shown(l.Addr), errorlog.ErrnoText(err))
 			}
-			time.Sleep(pause)
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				s.Pools.Shed()
+			}
+			select {
+			case <-l.stop:
+			case <-time.After(pause):
+			}
 			pause = min(2*pause, time.Second)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/errorlog"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/keeper"
 	"sallyport/internal/live"
@@ -34,6 +35,8 @@ type Server struct {
 	current  atomic.Pointer[snapshot.Snapshot]
 	draining atomic.Bool
 	visits   [16]visitShard
+	gate     gate
+	open     openConns
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
@@ -50,6 +53,9 @@ func New() (*Server, error) {
 	}
 	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), listeners: map[string]*listener{}}
 	s.front = &h1.Front{House: s, Watch: w}
+	s.gate.full = func(limit int64) {
+		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.retiring.Add(1)
 	go s.tend()
@@ -84,6 +90,7 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen) error {
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	old := s.current.Swap(snap)
+	s.applyCapacity(workers(snap))
 	s.useListeners(listens, turn.fresh)
 	if old != nil {
 		s.retiring.Add(1)

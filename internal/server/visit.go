@@ -38,6 +38,7 @@ func (s *Server) Admit(c *exchange.Client) exchange.Visit {
 	sh.first = v
 	sh.count++
 	sh.Unlock()
+	s.open.count.Add(1)
 	return v
 }
 
@@ -56,8 +57,16 @@ func (v *visit) Enter() *exchange.ServerSettings {
 	}
 }
 
-// Serve implements exchange.Visit.
-func (v *visit) Serve(x *exchange.Exchange) { v.addr.Serve(x) }
+// Serve implements exchange.Visit. Where as many exchanges are under way as
+// there may be, it waits first.
+func (v *visit) Serve(x *exchange.Exchange) {
+	if !v.srv.gate.enter(v.shard, x.Down) {
+		x.Aborted = true
+		return
+	}
+	v.addr.Serve(x)
+	v.srv.gate.leave(v.shard)
+}
 
 // Refuse implements exchange.Visit.
 func (v *visit) Refuse(x *exchange.Exchange, status int, why string) { v.addr.Refuse(x, status, why) }
@@ -83,6 +92,7 @@ func (v *visit) Bye() {
 	}
 	sh.count--
 	sh.Unlock()
+	v.srv.open.gone()
 }
 
 // inUse reports whether any exchange is under way with snap.

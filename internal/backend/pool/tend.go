@@ -26,6 +26,19 @@ func (r *Registry) Tend() {
 	}
 }
 
+// Shed closes all idle connections, because the process has no descriptor left.
+func (r *Registry) Shed() {
+	r.mu.Lock()
+	pools := make([]*Pool, 0, len(r.pools))
+	for _, p := range r.pools {
+		pools = append(pools, p)
+	}
+	r.mu.Unlock()
+	for _, p := range pools {
+		p.Clear()
+	}
+}
+
 // prune closes what is too old and notes whether anything is left that ages.
 func (p *Pool) prune() {
 	now := p.reg.Watch.Now()

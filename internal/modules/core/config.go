@@ -91,7 +91,31 @@ type ProcessConf struct {
 	Tokens     conf.Opt[tokens]        // ServerTokens
 	Drain      conf.Opt[time.Duration] // GracefulShutdownTimeout; 0: as long as it takes
 	Methods    []string                // RegisterHttpMethod
+	Workers    conf.Opt[int]           // MaxRequestWorkers
+	Threads    conf.Opt[int]           // ThreadsPerChild
+	Processes  conf.Opt[int]           // ServerLimit
 	Idle       []Idle                  // accepted without effect
+}
+
+// httpd's numbers for the MPMs with threads.
+const (
+	defaultThreads   = 25
+	defaultProcesses = 16
+)
+
+// MaxWorkers is how many exchanges may be under way at once: MaxRequestWorkers,
+// else what ThreadsPerChild and ServerLimit would make in httpd; 0: nothing is
+// said about it.
+func (p *ProcessConf) MaxWorkers() int {
+	switch {
+	case p == nil:
+		return 0
+	case p.Workers.Is:
+		return p.Workers.V
+	case p.Threads.Is || p.Processes.Is:
+		return p.Threads.Or(defaultThreads) * p.Processes.Or(defaultProcesses)
+	}
+	return 0
 }
 
 // ServerName is the value of the directive of that name.

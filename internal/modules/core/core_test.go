@@ -456,7 +456,7 @@ GracefulShutdownTimeout 5`)
 func TestIdle(t *testing.T) {
 	_, diags := build(t, `ServerName a.test
 StartServers 2
-MaxRequestWorkers 400
+MinSpareThreads 400
 StartServers 3
 <VirtualHost *:80>
     EnableMMAP off
@@ -466,8 +466,38 @@ StartServers 3
 		text, _, _ := strings.Cut(d.Text, ":")
 		got = append(got, fmt.Sprintf("%s %d %s", d.Severity, d.Pos.Line, text))
 	}
-	if s := strings.Join(got, "; "); s != "note 2 StartServers, MaxRequestWorkers have no effect; note 6 EnableMMAP has no effect" {
+	if s := strings.Join(got, "; "); s != "note 2 StartServers, MinSpareThreads have no effect; note 6 EnableMMAP has no effect" {
 		t.Error(s)
+	}
+}
+
+// TestMaxWorkers: how many requests are served at once.
+func TestMaxWorkers(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int
+		warn string
+	}{
+		{"", 0, ""},
+		{"MaxRequestWorkers 400\nThreadsPerChild 5", 400, ""},
+		{"MaxClients 300", 300, ""},
+		{"ThreadsPerChild 64", 1024, ""},
+		{"ServerLimit 4", 100, ""},
+		{"ThreadsPerChild 64\nServerLimit 8", 512, ""},
+		{"MaxRequestWorkers 0", 1, "MaxRequestWorkers of 0 not allowed, increasing to 1"},
+		{"MaxRequestWorkers 20x", 20, `MaxRequestWorkers: "20x" is read as 20, as httpd does`},
+	} {
+		s, diags := build(t, "ServerName a.test\n"+c.text)
+		if got := core.Process.Of(s.Config.Main.Conf).MaxWorkers(); got != c.want {
+			t.Errorf("%s: %d, want %d", c.text, got, c.want)
+		}
+		warn := ""
+		for _, d := range diags {
+			warn += d.Text
+		}
+		if warn != c.warn {
+			t.Errorf("%s: said %q, want %q", c.text, warn, c.warn)
+		}
 	}
 }
 

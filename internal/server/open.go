@@ -1,0 +1,73 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"sallyport/internal/errorlog"
+)
+
+// openConns counts the clients' connections and lets accept wait when there
+// are as many as the process has descriptors for: the rest wait in the
+// listeners' backlogs, and descriptors are left for backends.
+type openConns struct {
+	count   atomic.Int64
+	limit   atomic.Int64 // 0: none yet
+	waiting atomic.Int32
+
+	mu   sync.Mutex
+	room chan struct{} // closed when a connection ended; nil: nobody waits
+	told bool
+}
+
+// gone counts an ended connection.
+func (o *openConns) gone() {
+	o.count.Add(-1)
+	if o.waiting.Load() > 0 {
+		o.wake()
+	}
+}
+
+func (o *openConns) wake() {
+	o.mu.Lock()
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	o.mu.Unlock()
+}
+
+// awaitRoom blocks while there is no room for one more connection, or until stop.
+func (s *Server) awaitRoom(stop <-chan struct{}) {
+	o := &s.open
+	for o.full() {
+		o.mu.Lock()
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room, tell := o.room, !o.told
+		o.told = true
+		o.mu.Unlock()
+		if tell {
+			s.Logf(errorlog.Error, "core", "%d connections are open, as many as the limit of open files allows; new ones wait", o.limit.Load())
+		}
+		o.waiting.Add(1)
+		if o.full() { // else one has ended before we were announced
+			select {
+			case <-room:
+			case <-stop:
+			}
+		}
+		o.waiting.Add(-1)
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}
+
+func (o *openConns) full() bool {
+	limit := o.limit.Load()
+	return limit > 0 && o.count.Load() >= limit
+}
