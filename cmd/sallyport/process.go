@@ -19,6 +19,7 @@ import (
 // process is what a configuration says about the process as a whole.
 type process struct {
 	listens          []server.Listen
+	workers          int    // exchanges at once; 0: not set
 	pidFile          string // "": none
 	user             *unixd.Conf
 	errorLog         logfile.Target // the main server's
@@ -36,6 +37,7 @@ func processOf(cfg *conf.Config) *process {
 	}
 	p.gracefulShutdown = c.Drain.V
 	p.listens = listens(c)
+	p.workers = c.MaxWorkers()
 	if s := core.Server.Of(cfg.Main.Conf); s != nil && s.ErrorLog.Is {
 		p.errorLog = s.ErrorLog.V
 	}

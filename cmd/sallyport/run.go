@@ -82,7 +82,7 @@ func (r *runner) start() (code int, ok bool) {
 	case err != nil:
 		return fail(err), false
 	}
-	if err := r.srv.Use(snap, r.p.listens); err != nil {
+	if err := r.srv.Use(snap, r.p.listens, r.p.workers); err != nil {
 		return fail(err), false
 	}
 	if err := r.settle(cfg); err != nil {
@@ -203,7 +203,7 @@ func (r *runner) reload(sig os.Signal) {
 		r.refuse("no Listen directive")
 		return
 	}
-	if err := r.srv.Use(snap, next.listens); err != nil {
+	if err := r.srv.Use(snap, next.listens, next.workers); err != nil {
 		for line := range strings.Lines(err.Error()) {
 			r.srv.Logf(errorlog.Error, "core", "reload: %s", strings.TrimSpace(line))
 		}

@@ -11,8 +11,6 @@ import (
 	"syscall"
 
 	"sallyport/internal/errorlog"
-	"sallyport/internal/modules/core"
-	"sallyport/internal/snapshot"
 )
 
 // What one exchange may hold at the same time while it is busy: a goroutine or
@@ -60,11 +58,6 @@ func (s *Server) applyCapacity(workers int) {
 	if workers > 0 && int64(workers) > files/2 {
 		s.Logf(errorlog.Warn, "core", "MaxRequestWorkers %d: the process may open %d files, enough for about %d exchanges at once", workers, files, files/2)
 	}
-}
-
-// workers is MaxRequestWorkers of a configuration; 0: not set.
-func workers(snap *snapshot.Snapshot) int {
-	return core.Process.Of(snap.Config.Main.Conf).MaxWorkers()
 }
 
 func fileLimit() int64 {

@@ -73,10 +73,11 @@ func TestEnv() module.Env {
 }
 
 // Use puts a snapshot to work and listens where listens says: the first time
-// as at start, later as a reload. Either all of it happens or nothing: on an
+// as at start, later as a reload. workers is how many exchanges may be under way
+// at once (MaxRequestWorkers); 0 leaves it to the machine's size. Either all of it happens or nothing: on an
 // error the old snapshot serves on. Exchanges under way finish with the
 // snapshot they began with; what it owns is closed after the last of them.
-func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen) error {
+func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen, workers int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining.Load() {
@@ -90,7 +91,7 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen) error {
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	old := s.current.Swap(snap)
-	s.applyCapacity(workers(snap))
+	s.applyCapacity(workers)
 	s.useListeners(listens, turn.fresh)
 	if old != nil {
 		s.retiring.Add(1)
