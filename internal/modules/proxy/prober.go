@@ -66,7 +66,9 @@ func (p *prober) run() {
 		case <-p.quit:
 			return
 		case b := <-p.news:
-			watched[b] = watched[b]
+			if _, known := watched[b]; !known {
+				watched[b] = false
+			}
 		case r := <-p.results:
 			r.b.Probed(r.member, r.ok, now())
 			watched[r.b] = false
