@@ -16,8 +16,8 @@ type Attempt struct {
 	Took   time.Duration // from the election to the end of the attempt
 }
 
-// AppendTrail prints the attempts of the exchange: "a:8080=connect_failed/1ms
-// b:8080=200/15ms".
+// AppendTrail prints the attempts of the exchange: "a:8080=connect_failed/1.1ms
+// b:8080=200/15.0ms".
 func (p *Pick) AppendTrail(to []byte) []byte {
 	for i, a := range p.Trail {
 		if i > 0 {
@@ -29,7 +29,9 @@ func (p *Pick) AppendTrail(to []byte) []byte {
 		} else {
 			to = strconv.AppendInt(to, int64(a.Status), 10)
 		}
-		to = append(append(to, '/'), a.Took.Round(100*time.Microsecond).String()...)
+		// Always in milliseconds, and in ASCII: logs escape the sign of micro.
+		to = strconv.AppendFloat(append(to, '/'), float64(a.Took)/float64(time.Millisecond), 'f', 1, 64)
+		to = append(to, "ms"...)
 	}
 	return to
 }

@@ -139,26 +139,26 @@ elect x8
 ----
 abab
 (a)b b
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
-a:80=slowstart b:80=candidate; b:80=200/0s
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
+a:80=slowstart b:80=candidate; b:80=200/0.0ms
 bbbbbbbbbbbbbbbbbbbb
 babbabbababb
 abababab
@@ -308,7 +308,7 @@ member a
 backend a closes
 elect safe why
 ----
-a:80=candidate; a:80=closed_early/0s a:80=closed_early/0s a:80=closed_early/0s
+a:80=candidate; a:80=closed_early/0.0ms a:80=closed_early/0.0ms a:80=closed_early/0.0ms
 (a)(a)(a)502
 
 # … but not when everything breaks: a fifth on top, and what was saved.
@@ -384,5 +384,5 @@ begin 1
 elect why log
 ----
 a
-a:80=candidate b:80=disabled c:80=standby d:80=lbset e:80=draining f:80=candidate g:80=candidate; g:80=200/0s
+a:80=candidate b:80=disabled c:80=standby d:80=lbset e:80=draining f:80=candidate g:80=candidate; g:80=200/0.0ms
 g
