@@ -54,7 +54,12 @@ func finish(t *testing.T, cmd *exec.Cmd) result {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 10 * time.Second
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		err = cmd.Wait()
+		late.Stop()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%v: %v", cmd.Args, err)
@@ -179,7 +184,9 @@ func (s *site) serve(args ...string) *foreground {
 		f.cmd.Process.Kill()
 		<-f.exited
 	})
-	f.until("it serves", func() bool { return strings.Contains(f.said(), ": serving ") })
+	f.until("it serves", func() bool {
+		return strings.Contains(f.said(), ": serving ") && strings.Contains(s.read("error.log")+s.read("logs/error.log"), "AH00094")
+	})
 	return f
 }
 
