@@ -265,6 +265,8 @@ type Mapping struct {
 	// with Rest: the two are joined only where somebody wants the whole (URL).
 	Path, Rest string
 	What       FileKind // what is at Path, for Kind File
+	// Raw says that the URL of a Proxied mapping is spelt for the wire already.
+	Raw bool
 }
 
 // URL is the whole URL of a Proxied mapping.

@@ -188,7 +188,7 @@ func Field(x *exchange.Exchange, name string) string {
 func Filename(x *exchange.Exchange) string {
 	switch x.Mapped.Kind {
 	case exchange.Proxied:
-		return "proxy:" + x.Mapped.Path
+		return "proxy:" + x.Mapped.URL()
 	case exchange.File:
 		return x.Mapped.Path
 	}
@@ -322,7 +322,8 @@ func readFile(x *exchange.Exchange, name string) string {
 type Prober interface {
 	// Probe takes a request like x for a local URL, or for a file, to the door
 	// of its handler, and returns the status it would be stopped with, or 200.
-	Probe(x *exchange.Exchange, target string, file bool) (status int)
+	// If see is given it is shown what came of it.
+	Probe(x *exchange.Exchange, target string, file bool, see func(*exchange.Exchange)) (status int)
 }
 
 // Test implements expr.Vars.
@@ -336,14 +337,14 @@ func Test(x *exchange.Exchange, t expr.Test, arg string) bool {
 	switch t {
 	case expr.URLReach:
 		p, ok := x.Run.(Prober)
-		return ok && p.Probe(x, arg, false) < 400
+		return ok && p.Probe(x, arg, false, nil) < 400
 	case expr.FileReach:
 		p, ok := x.Run.(Prober)
 		if !ok || !filepath.IsAbs(arg) {
 			return false
 		}
 		_, err := os.Stat(arg)
-		return err == nil && p.Probe(x, arg, true) < 300
+		return err == nil && p.Probe(x, arg, true, nil) < 300
 	case expr.IsLink:
 		fi, err := os.Lstat(arg)
 		return err == nil && fi.Mode()&os.ModeSymlink != 0

@@ -17,9 +17,10 @@ const maxProbes = 3
 
 // Probe takes a request like x for a local URL, or with file for a file, to the
 // door of its handler, and returns the status it would be stopped with there,
-// or 200 (httpd's ap_sub_req_lookup_uri and _file). Nothing is answered and x
+// or 200 (httpd's ap_sub_req_lookup_uri and _file). If see is given it is shown
+// what came of it. Nothing is answered and x
 // does not change.
-func (s *Snapshot) Probe(x *exchange.Exchange, target string, file bool) int {
+func (s *Snapshot) Probe(x *exchange.Exchange, target string, file bool, see func(*exchange.Exchange)) int {
 	if x.Sub >= maxProbes {
 		return 500
 	}
@@ -41,7 +42,7 @@ func (s *Snapshot) Probe(x *exchange.Exchange, target string, file bool) int {
 			sub.Mapped.What = exchange.Directory
 		}
 		sub.Place = sub.Server.Locate(sub)
-		return probed(s.ask(sub))
+		return probed(sub, s.ask(sub), see)
 	}
 	sub.RawPath, sub.Query, sub.HasQuery = strings.Cut(target, "?")
 	if !strings.HasPrefix(sub.RawPath, "/") {
@@ -52,10 +53,13 @@ func (s *Snapshot) Probe(x *exchange.Exchange, target string, file bool) int {
 		return p.Status
 	}
 	sub.Encoded, sub.Path = encoded, encoded
-	return probed(s.lead(sub))
+	return probed(sub, s.lead(sub), see)
 }
 
-func probed(v exchange.Verdict) int {
+func probed(sub *exchange.Exchange, v exchange.Verdict, see func(*exchange.Exchange)) int {
+	if see != nil {
+		see(sub)
+	}
 	if v > 0 {
 		return int(v)
 	}

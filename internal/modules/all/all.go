@@ -34,6 +34,7 @@ import (
 	"sallyport/internal/modules/proxy_http"
 	"sallyport/internal/modules/proxy_wstunnel"
 	"sallyport/internal/modules/reqtimeout"
+	"sallyport/internal/modules/rewrite"
 	"sallyport/internal/modules/setenvif"
 	"sallyport/internal/modules/so"
 	"sallyport/internal/modules/unixd"
@@ -58,6 +59,7 @@ var Rooms = []*module.Room{
 	&authz_host.Room,
 	&authz_user.Room,
 	&access_compat.Room,
+	&rewrite.Room,
 	&proxy.Room,
 	&proxy_http.Room,
 	&proxy_wstunnel.Room,

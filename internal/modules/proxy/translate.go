@@ -257,6 +257,7 @@ func (s *site) adopt(x *exchange.Exchange) *record {
 		x.Mapped.Path = x.Mapped.Path[i+1:]
 	}
 	rec.made = x.Mapped
+	rec.raw = x.Mapped.Raw
 	rec.canonicalise(x)
 	return rec
 }
