@@ -51,7 +51,7 @@ func findSubject(name, binary string, race bool, dir string) (subject, error) {
 			s.binary = os.Getenv("SALLYPORT_BIN")
 		}
 		if s.binary == "" {
-			s.binary = filepath.Join(dir, "sallyport")
+			s.binary = filepath.Join(dir, "sallyport.built") // not the name of its own directory
 			argv := []string{"build", "-o", s.binary}
 			if race {
 				argv = append(argv, "-race")
