@@ -144,8 +144,9 @@ func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fa
 	c, f := p.dial(w, int(hint%nshards))
 	if f != nil {
 		p.leave()
+		return nil, f
 	}
-	return c, f
+	return c, nil
 }
 
 // take pops the freshest usable connection of a shard.
