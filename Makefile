@@ -2,7 +2,7 @@
 
 GO      ?= go
 BENCH   := $(GO) run ./bench
-FUZZ    ?= 5s
+FUZZ    ?= 3s
 
 .PHONY: all build demo test check needs fuzz bench bench-record stress clean
 
