@@ -20,8 +20,8 @@ const (
 // spelt for the wire, with query if it has one (httpd's ap_construct_url):
 // scheme, name and port follow ServerName or the client's Host, as
 // UseCanonicalName and UseCanonicalPhysicalPort say. The port is left out
-// where the scheme implies it. Server.Port must hold, for a virtual host
-// without port in its ServerName, the port of its address.
+// where the scheme implies it. The port of a <VirtualHost> line counts for
+// nothing here.
 func (x *Exchange) SelfURL(path string) string {
 	scheme, implied := "http", uint16(80)
 	if x.Client.TLS {

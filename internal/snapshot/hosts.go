@@ -81,9 +81,6 @@ func (h *hosts) add(b *module.Build, sb *module.ServerBuild, word string) {
 		b.Fail(sb.Source.Pos, "The port number \""+word[strings.LastIndexByte(word, ':')+1:]+"\" is outside the appropriate range (i.e., 1..65535).", "")
 		return
 	}
-	if sb.Server.Port == 0 {
-		sb.Server.Port = port
-	}
 	if host == "*" || host == "_default_" {
 		h.addAny(sb, port)
 		return

@@ -275,7 +275,7 @@ func TestDefaults(t *testing.T) {
 	if got := fmt.Sprintf("%+v", *s.Servers[1].Server.Core); got != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %s\nwant %+v", got, want)
 	}
-	if srv := s.Servers[1].Server; srv.Name != "a.test" || srv.Port != 80 {
+	if srv := s.Servers[1].Server; srv.Name != "a.test" || srv.Port != 0 {
 		t.Errorf("virtual host without a name: %q %d", srv.Name, srv.Port)
 	}
 	dir := core.SectionSettings(nil)
@@ -321,7 +321,7 @@ RequestReadTimeout header=5 body=0
 	if main.Name != "main.test" || main.Scheme != "https" || main.Port != 444 || main.Admin != "me@a.test" {
 		t.Errorf("main: %+v", main)
 	}
-	if one.Name != "one.test" || one.Scheme != "" || one.Port != 80 || one.Admin != "me@a.test" ||
+	if one.Name != "one.test" || one.Scheme != "" || one.Port != 0 || one.Admin != "me@a.test" ||
 		strings.Join(one.Aliases, " ") != "two.test *.three.test four.test" {
 		t.Errorf("one: %+v", one)
 	}
