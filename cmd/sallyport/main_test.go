@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 func command(args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Args[0] = "sallyport"
-	cmd.Env = []string{asMain + "=1", "PATH=" + os.Getenv("PATH"), "LANG=C", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
+	cmd.Env = []string{asMain + "=1", "PATH=" + os.Getenv("PATH"), "LANG=C", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR"),
+		"GORACE=atexit_sleep_ms=0"}
 	return cmd
 }
 
@@ -169,8 +170,19 @@ func (f *foreground) said() string {
 // serve starts the site's httpd.conf and waits until it serves.
 func (s *site) serve(args ...string) *foreground {
 	s.t.Helper()
+	f := s.begin(nil, append([]string{"-d", s.root, "-f", "httpd.conf"}, args...)...)
+	f.until("it serves", func() bool {
+		return strings.Contains(f.said(), ": serving ") && strings.Contains(s.read("error.log")+s.read("logs/error.log"), "AH00094")
+	})
+	return f
+}
+
+// begin starts the program, which ends with the test.
+func (s *site) begin(env []string, args ...string) *foreground {
+	s.t.Helper()
 	f := &foreground{s: s, exited: make(chan struct{})}
-	f.cmd = command(append([]string{"-d", s.root, "-f", "httpd.conf"}, args...)...)
+	f.cmd = command(args...)
+	f.cmd.Env = append(f.cmd.Env, env...)
 	f.cmd.Stdout, f.cmd.Stderr = f, f
 	f.cmd.WaitDelay = 5 * time.Second
 	if err := f.cmd.Start(); err != nil {
@@ -183,9 +195,6 @@ func (s *site) serve(args ...string) *foreground {
 	s.t.Cleanup(func() {
 		f.cmd.Process.Kill()
 		<-f.exited
-	})
-	f.until("it serves", func() bool {
-		return strings.Contains(f.said(), ": serving ") && strings.Contains(s.read("error.log")+s.read("logs/error.log"), "AH00094")
 	})
 	return f
 }
