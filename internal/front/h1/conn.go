@@ -400,10 +400,17 @@ func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.
 	return nil
 }
 
-// begin turns an idle connection into an active one. False: it is to close.
+// begin turns an idle connection into an active one, for the bytes that have
+// come; also one that was dismissed in that moment. False: it is to close.
 func (c *conn) begin() bool {
 	if !c.state.CompareAndSwap(idle, active) {
-		return c.state.Load() == active
+		if c.state.Load() == active {
+			return true
+		}
+		if c.front.closed.Load() {
+			return false
+		}
+		c.state.Store(active) // it was dying, which this goroutine would have seen to
 	}
 	c.set = c.visit.Enter()
 	c.since = c.front.Watch.Now()
