@@ -180,23 +180,33 @@ func (s *site) serve(args ...string) *foreground {
 // begin starts the program, which ends with the test.
 func (s *site) begin(env []string, args ...string) *foreground {
 	s.t.Helper()
+	f := s.prepare(env, args...)
+	f.begin()
+	return f
+}
+
+func (s *site) prepare(env []string, args ...string) *foreground {
 	f := &foreground{s: s, exited: make(chan struct{})}
 	f.cmd = command(args...)
 	f.cmd.Env = append(f.cmd.Env, env...)
 	f.cmd.Stdout, f.cmd.Stderr = f, f
 	f.cmd.WaitDelay = 5 * time.Second
+	return f
+}
+
+func (f *foreground) begin() {
+	f.s.t.Helper()
 	if err := f.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		f.s.t.Fatal(err)
 	}
 	go func() {
 		f.cmd.Wait()
 		close(f.exited)
 	}()
-	s.t.Cleanup(func() {
+	f.s.t.Cleanup(func() {
 		f.cmd.Process.Kill()
 		<-f.exited
 	})
-	return f
 }
 
 // until polls for something that another process does.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,10 +30,20 @@ func windowSize() *unix.Winsize {
 	return size
 }
 
+// resizing is how long after a change of the window SIGWINCH still counts for
+// one: a person who drags it makes many, and the last look may have seen what
+// later ones are about.
+const resizing = 2 * time.Second
+
+var lastResize time.Time
+
 // resized reports whether the terminal's window has changed its size since the
 // last look: then that is what SIGWINCH was about.
 func resized() bool {
 	before := window
 	window = windowSize()
-	return before != nil && window != nil && *before != *window
+	if before != nil && window != nil && *before != *window {
+		lastResize = time.Now()
+	}
+	return time.Since(lastResize) < resizing
 }
