@@ -14,7 +14,7 @@ import (
 // check answers -t, -S, -M and their DUMP_ names. What is asked for goes to
 // standard output, the rest to standard error, as in httpd.
 func check(o *options) int {
-	cfg, diags := read(o)
+	cfg, diags := read(o, nil)
 	if o.includes {
 		writeIncludes(os.Stdout, cfg)
 	}

@@ -19,7 +19,7 @@ func control(o *options) int {
 	if waitedFor() {
 		return serve(o) // we are what startDetached started
 	}
-	cfg, diags := read(o)
+	cfg, diags := read(o, nil)
 	snap, diags := build(cfg, diags, server.TestEnv())
 	p := processOf(cfg)
 	stop := o.signal == "stop" || o.signal == "graceful-stop"

@@ -3,17 +3,19 @@ package main
 import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/keeper"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/all"
 	"sallyport/internal/snapshot"
 )
 
-// read reads the configuration, by the same code for -t, start and reload.
-func read(o *options) (*conf.Config, diag.List) {
+// read reads the configuration, by the same code for -t, start and reload. k may
+// read files that this process may not.
+func read(o *options, k *keeper.Keeper) (*conf.Config, diag.List) {
 	env := newEnvironment(o.root)
 	cfg, diags := conf.Load(conf.Options{
 		File: o.file, Root: o.root, Defines: o.defines,
-		Before: o.before, After: o.after, Modules: all.Infos(), Env: env.lookup,
+		Before: o.before, After: o.after, Modules: all.Infos(), Env: env.lookup, ReadFile: k.ReadFile,
 	})
 	return cfg, append(diags, env.notes()...)
 }

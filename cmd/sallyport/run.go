@@ -52,7 +52,7 @@ func serve(o *options) int {
 // start gets the server to serve. False: it does not, and the process is to
 // exit with code.
 func (r *runner) start() (code int, ok bool) {
-	cfg, diags := read(r.o)
+	cfg, diags := read(r.o, nil)
 	r.p = processOf(cfg)
 	if !diags.Failed() {
 		leaveTerminal(r.p.errorLog)
@@ -185,7 +185,7 @@ func (r *runner) reload(sig os.Signal) {
 	} else {
 		r.srv.Logf(errorlog.Notice, "mpm_event", "AH00493: SIGUSR1 received.  Doing graceful restart")
 	}
-	cfg, diags := read(r.o)
+	cfg, diags := read(r.o, r.keeper)
 	snap, diags := build(cfg, diags, r.srv.Env())
 	if !isDetached {
 		r.o.report(os.Stderr, diags)

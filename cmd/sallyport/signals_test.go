@@ -417,6 +417,14 @@ func TestReloadAsUser(t *testing.T) {
 	s.get("/after")
 	f.until("the access log", func() bool { return s.read("logs/access.log") == "/after\n" })
 
+	// A file that only root may read.
+	s.write("httpd.conf", asNobody+"Redirect /secret /known\n")
+	if err := os.Chmod(s.path("httpd.conf"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.signal(syscall.SIGUSR1)
+	f.until("reload", func() bool { return strings.Count(s.read("logs/error.log"), "resuming normal operations") == 2 })
+
 	s.write("elsewhere/x", "")
 	s.write("httpd.conf", asNobody+"CustomLog $ROOT/elsewhere/access.log %U\n")
 	f.signal(syscall.SIGUSR1)

@@ -97,8 +97,8 @@ func (i includer) file(path string, depth int) {
 		return
 	}
 	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(path)
+	if err == nil || errors.Is(err, os.ErrPermission) { // ReadFile may be allowed more
+		text, err = ld.opts.ReadFile(path)
 	}
 	if err != nil {
 		if !i.optional || !errors.Is(err, os.ErrNotExist) {

@@ -39,6 +39,8 @@ type Options struct {
 	// Modules are the rooms, in their order. Their names and the names of
 	// their directives must be unique.
 	Modules []ModuleInfo
+	// ReadFile reads the files; nil: os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
 	// Env looks up the process environment for ${NAME}; nil: os.LookupEnv.
 	Env func(name string) (string, bool)
 }
@@ -52,6 +54,9 @@ type Options struct {
 func Load(o Options) (*Config, diag.List) {
 	if o.Env == nil {
 		o.Env = os.LookupEnv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
 	}
 	// A text without any LoadModule line means all rooms. Whether it has one
 	// shows only while reading; then reading starts anew.
@@ -146,7 +151,7 @@ func (ld *Loader) readAll() {
 		ld.readText(ld.opts.File, ld.opts.Text)
 	} else {
 		ld.cfg.File = ld.Path(ld.opts.File)
-		text, err := os.ReadFile(ld.cfg.File)
+		text, err := ld.opts.ReadFile(ld.cfg.File)
 		if err != nil {
 			ld.diags = append(ld.diags, diag.Diagnostic{Text: cannotOpen(ld.cfg.File, err), Reading: true})
 			ld.stop = true

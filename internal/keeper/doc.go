@@ -26,6 +26,9 @@
 //   - binds a TCP socket to any address and port. The intruder can so pose as
 //     any service of this machine that is not running. This is the largest
 //     power it keeps; a reload that adds a Listen line needs it.
+//   - reads the files that the configuration was made of at the seal, and no
+//     others: what they held then the server had in its memory, but the intruder
+//     also learns what is written into them later.
 //   - writes the server's process number, and nothing else, to the PidFile
 //     known at the seal, and removes that file.
 //   - runs the piped log programs that ran at the seal, word for word, with an
@@ -35,19 +38,16 @@
 // So an intruder who is User can forge lines in any file of a log directory
 // (with ErrorLog in /var/log itself that means the system's logs; give Sallyport
 // a directory of its own), can fill the disk, and can take ports. It can't read
-// a file, change what was written, run a program of its own or become root
-// through the keeper, as far as we know; the keeper parses JSON of bounded size
-// from it, in a memory-safe language. If nothing of this is wanted, start
+// another file, change what was written, run a program of its own or become
+// root through the keeper, as far as we know; the keeper parses JSON of bounded
+// size from it, in a memory-safe language. If nothing of this is wanted, start
 // Sallyport as the user it shall run as, with the capability
 // CAP_NET_BIND_SERVICE: then there is no keeper.
-//
-// What it does not do: read. A configuration file that only root may read makes
-// a reload fail, and the running configuration stays.
 //
 // # Neighbours
 //
 // cmd/sallyport starts the keeper and seals it, package server binds through it,
-// package logfile opens through it. A nil *Keeper does everything with the
+// package logfile opens through it, package conf reads. A nil *Keeper does everything with the
 // process's own rights, so nobody needs to ask whether there is one. A log or a
 // port that the server may open by itself never comes here.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -63,8 +64,8 @@ func (k *Keeper) askLocked(q request, with *os.File) (reply, *os.File, error) {
 }
 
 // Seal ends the time in which the keeper trusts the server: afterwards it does
-// what doc.go says. Root is the ServerRoot, config the files of the
-// configuration.
+// what doc.go says. Root is the ServerRoot, config the files that the
+// configuration was read from.
 func (k *Keeper) Seal(root string, config []string, pidFile string) error {
 	if k == nil {
 		return nil
@@ -94,6 +95,23 @@ func (k *Keeper) mayHelp(err error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sealed
+}
+
+// ReadFile reads a file of the configuration, as os.ReadFile.
+func (k *Keeper) ReadFile(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err == nil || !k.mayHelp(err) {
+		return b, err
+	}
+	_, f, err := k.ask(request{Op: opRead, Path: filepath.Clean(path)}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, errGone
+	}
+	defer f.Close()
+	return io.ReadAll(f)
 }
 
 // OpenLog opens a log file for appending, and makes it when it is not there.

@@ -108,6 +108,7 @@ func serverStartedAsRoot(dir string) error {
 	}
 	if err := errors.Join(line("logs/error.log", "as root"), line("conf/httpd.log", "also with the configuration"),
 		k.WritePid(at("run/httpd.pid")), runProgram(program),
+		os.WriteFile(at("conf/httpd.conf"), []byte("secret"), 0o600), os.WriteFile(at("conf/other"), []byte("secret"), 0o600),
 		k.Seal(dir, []string{at("conf/httpd.conf")}, at("run/httpd.pid"))); err != nil {
 		return err
 	}
@@ -126,6 +127,9 @@ func serverStartedAsRoot(dir string) error {
 	if err := k.RemovePid(at("run/httpd.pid")); err != nil {
 		return err
 	}
+	if b, err := k.ReadFile(at("conf/httpd.conf")); string(b) != "secret" {
+		return fmt.Errorf("configuration: %q, %v", b, err)
+	}
 	if err := tryListen(k); err != nil {
 		return err
 	}
@@ -137,6 +141,7 @@ func serverStartedAsRoot(dir string) error {
 	}{
 		"another directory":    {func() error { return line("elsewhere/x", "no") }, "no log was in " + at("elsewhere")},
 		"a configuration file": {func() error { return line("conf/httpd.conf", "no") }, "files of the configuration"},
+		"another file":         {func() error { _, err := k.ReadFile(at("conf/other")); return err }, "was no part of the configuration"},
 		"another PidFile":      {func() error { return k.WritePid(at("elsewhere/pid")) }, "was not the PidFile"},
 		"another to remove":    {func() error { return k.RemovePid(at("logs/error.log")) }, "was not the PidFile"},
 		"another program":      {func() error { return runProgram([]string{"/bin/sh", "-c", "id"}) }, "no log went to the program"},

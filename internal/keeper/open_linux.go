@@ -34,8 +34,14 @@ func openDir(path string) (dir, error) {
 
 func (d dir) close() { syscall.Close(d.fd) }
 
-// openLog opens a log file for appending, and makes it when it is not there.
-func (s *service) openLog(path string) (*os.File, error) {
+// entry is a name in a directory.
+type entry struct {
+	dir  dirID
+	name string
+}
+
+// at opens the directory that a path is in, for use.
+func at(path string, use func(d dir, where, name string) (*os.File, error)) (*os.File, error) {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
 		return nil, fmt.Errorf("%q is not an absolute path in its simplest form", path)
 	}
@@ -45,16 +51,14 @@ func (s *service) openLog(path string) (*os.File, error) {
 		return nil, err
 	}
 	defer d.close()
-	switch ok := s.dirs[d.id]; {
-	case ok == nil && s.paths[where]:
-		return nil, fmt.Errorf("%s is not the directory that it was when Sallyport started as root: restart it to log there", where)
-	case ok == nil:
-		return nil, fmt.Errorf("no log was in %s when Sallyport started as root: restart it to log there", where)
-	case !ok.any && !ok.names[name]:
-		return nil, fmt.Errorf("%s also holds files of the configuration, so only the logs are opened there that were open when Sallyport started as root: restart it, or give the logs a directory of their own", where)
-	}
+	return use(d, where, name)
+}
+
+// open opens a file of the directory, whose path is where. In one that others
+// than root may change it must be a plain file with a single name.
+func (d dir) open(where, name string, flags int) (*os.File, error) {
 	// O_NONBLOCK: a named pipe that nobody reads must not hold the keeper up.
-	flags := syscall.O_WRONLY | syscall.O_APPEND | syscall.O_CREAT | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
+	flags |= syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
 	if !d.safe {
 		flags |= syscall.O_NOFOLLOW
 	}
@@ -62,7 +66,7 @@ func (s *service) openLog(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
+	f := os.NewFile(uintptr(fd), name)
 	var st syscall.Stat_t
 	err = syscall.Fstat(fd, &st)
 	if err == nil && !d.safe && (st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Nlink != 1) {
@@ -73,6 +77,31 @@ func (s *service) openLog(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// openLog opens a log file for appending, and makes it when it is not there.
+func (s *service) openLog(path string) (*os.File, error) {
+	return at(path, func(d dir, where, name string) (*os.File, error) {
+		switch ok := s.dirs[d.id]; {
+		case ok == nil && s.paths[where]:
+			return nil, fmt.Errorf("%s is not the directory that it was when Sallyport started as root: restart it to log there", where)
+		case ok == nil:
+			return nil, fmt.Errorf("no log was in %s when Sallyport started as root: restart it to log there", where)
+		case !ok.any && !ok.names[name]:
+			return nil, fmt.Errorf("%s also holds files of the configuration, so only the logs are opened there that were open when Sallyport started as root: restart it, or give the logs a directory of their own", where)
+		}
+		return d.open(where, name, syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CREAT)
+	})
+}
+
+// openConfig opens a file of the configuration for reading.
+func (s *service) openConfig(path string) (*os.File, error) {
+	return at(path, func(d dir, where, name string) (*os.File, error) {
+		if !s.config[entry{d.id, name}] {
+			return nil, fmt.Errorf("%s was no part of the configuration when Sallyport started as root: restart it, or let its User read the file", path)
+		}
+		return d.open(where, name, syscall.O_RDONLY)
+	})
 }
 
 // pid does something to the PidFile.

@@ -41,6 +41,7 @@ type service struct {
 	server  int // its process number
 	sealed  bool
 	dirs    map[dirID]*allowed
+	config  map[entry]bool  // files of the configuration
 	paths   map[string]bool // of the directories in dirs
 	pidFile string
 	pidDir  dirID
@@ -54,7 +55,7 @@ type allowed struct {
 }
 
 func newService(server int) *service {
-	s := &service{server: server, dirs: map[dirID]*allowed{}, paths: map[string]bool{}}
+	s := &service{server: server, dirs: map[dirID]*allowed{}, config: map[entry]bool{}, paths: map[string]bool{}}
 	s.programs.init()
 	return s
 }
@@ -96,6 +97,8 @@ func (s *service) answer(q *request, got *os.File) (reply, *os.File) {
 	switch q.Op {
 	case opSeal:
 		err = s.seal(q.Rights)
+	case opRead:
+		give, err = s.openConfig(q.Path)
 	case opLog:
 		give, err = s.openLog(q.Path)
 	case opListen:
@@ -137,6 +140,7 @@ func (s *service) seal(r *rights) error {
 	}
 	for _, file := range r.Config {
 		at(filepath.Dir(file), func(d dir) {
+			s.config[entry{d.id, filepath.Base(file)}] = true
 			if ok := s.dirs[d.id]; ok != nil {
 				ok.any = false
 			}

@@ -16,6 +16,7 @@ type op string
 
 const (
 	opSeal      op = "seal"       // Rights
+	opRead      op = "read"       // Path → descriptor
 	opLog       op = "log"        // Path → descriptor
 	opListen    op = "listen"     // Network, Addr → descriptor
 	opWritePid  op = "write-pid"  // Path
