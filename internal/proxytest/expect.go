@@ -353,6 +353,15 @@ func (t *tail) unread() string {
 	return text[min(t.since, len(text)):]
 }
 
+// grow waits for a line past the first n bytes. A server logs a request behind
+// its answer, so the next request, on another connection, could be logged
+// before it.
+func (t *tail) grow(n int) {
+	for deadline := time.Now().Add(time.Second); len(t.read()) <= n && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // next wants the next line to be this one; `~ regexp` skips to a line that
 // matches.
 func (t *tail) next(want string) string {

@@ -20,6 +20,10 @@ var usual = []string{
 // mimeTypes is the TypesConfig file of every script.
 const mimeTypes = "text/html html htm\ntext/plain txt\ntext/css css\nimage/png png\nimage/gif gif\nimage/jpeg jpg\napplication/json json\n"
 
+// servedLog gets a line when everything else is logged about a request: global
+// logs come last.
+const servedLog = "served.log"
+
 // prelude is what comes before a script's httpd.conf: one child process, all
 // files below root, the error log, and the usual modules.
 func prelude(s *Script, root, port string) string {
@@ -45,5 +49,8 @@ func prelude(s *Script, root, port string) string {
 		line("TypesConfig %q", root+"/mime.types")
 	}
 	line("Include %q", root+"/httpd.conf")
+	if s.readsLogs() {
+		line("GlobalLog %q .", root+"/"+servedLog)
+	}
 	return b.String()
 }

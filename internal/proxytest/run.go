@@ -382,6 +382,7 @@ func (r *run) exchange(st *Step, data []byte, fresh **client) error {
 		return err
 	}
 	r.last = c
+	logged := len(r.log(servedLog).read())
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -392,6 +393,9 @@ func (r *run) exchange(st *Step, data []byte, fresh **client) error {
 		c.c.SetWriteDeadline(time.Now().Add(time.Second))
 	}
 	<-sent
+	if r.resp.Message != nil && r.s.readsLogs() {
+		r.log(servedLog).grow(logged)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package proxytest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,13 @@ var (
 	reDiffer = regexp.MustCompile(`^([a-z0-9][a-z0-9-]*): (\S.*)$`)
 	reserved = map[string]bool{Httpd: true, Sallyport: true, "access": true, "error": true, "log": true}
 )
+
+// readsLogs reports whether a step wants a line of an access log.
+func (s *Script) readsLogs() bool {
+	return slices.ContainsFunc(s.lines, func(l line) bool {
+		return strings.HasPrefix(l.text, "log:") || strings.HasPrefix(l.text, "access>")
+	})
+}
 
 // ParseScript reads the archive's declarations and checks every step with
 // place-holder ports, so that a bad script fails before a server starts.
