@@ -37,6 +37,7 @@ import (
 	"sallyport/internal/modules/rewrite"
 	"sallyport/internal/modules/setenvif"
 	"sallyport/internal/modules/so"
+	"sallyport/internal/modules/ssl"
 	"sallyport/internal/modules/unixd"
 	"sallyport/internal/modules/version"
 )
@@ -71,6 +72,7 @@ var Rooms = []*module.Room{
 	&lbmethod_random2.Room,
 	&lbmethod_byresponsetime.Room,
 	&lbmethod_byhash.Room,
+	&ssl.Room,
 	&headers.Room,
 	&dir.Room,
 	&alias.Room,
