@@ -208,5 +208,5 @@ func (ld *Loader) nearMacro(name string) string {
 	for n := range ld.macros {
 		names = append(names, n)
 	}
-	return didYouMean(nearest(name, names), "")
+	return didYouMean(Nearest(name, names), "")
 }

@@ -143,7 +143,7 @@ func (ld *Loader) nearModule(name string) string {
 	for _, m := range ld.table.modules {
 		names = append(names, m.Name)
 	}
-	near := nearest(strings.TrimSuffix(name, "_module"), names)
+	near := Nearest(strings.TrimSuffix(name, "_module"), names)
 	if near == "" {
 		return ""
 	}
@@ -191,9 +191,9 @@ func (ld *Loader) unknown(n *syntax.Node) (hint string) {
 		}
 	}
 	if n.Section {
-		return didYouMean(nearest(n.Name, names), "<")
+		return didYouMean(Nearest(n.Name, names), "<")
 	}
-	return didYouMean(nearest(n.Name, names), "")
+	return didYouMean(Nearest(n.Name, names), "")
 }
 
 func didYouMean(name, before string) string {
@@ -206,9 +206,9 @@ func didYouMean(name, before string) string {
 	return "did you mean " + name + "?"
 }
 
-// nearest returns the name that is least far from word, of equals the first
+// Nearest returns the name that is least far from word, of equals the first
 // in the alphabet; empty when none is near.
-func nearest(word string, names []string) string {
+func Nearest(word string, names []string) string {
 	word = strings.ToLower(word)
 	best, found := 1+max(1, len(word)/4), ""
 	for _, n := range names {

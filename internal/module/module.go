@@ -36,6 +36,9 @@ type Room struct {
 	// Methods are the lbmethods the room provides, by the name lbmethod= knows
 	// them by. Each call makes the method of one balancer.
 	Methods map[string]func() balancer.Method
+	// Handlers are the names by which SetHandler and AddHandler ask for the
+	// room's answer (Exchange.Handler).
+	Handlers []string
 }
 
 // Rank orders hooks of one phase before the order of rooms does.
@@ -55,9 +58,18 @@ type Build struct {
 	Openings []Opening
 	// Methods are the lbmethods of all rooms that count as loaded.
 	Methods map[string]func() balancer.Method
+	// Handlers tells by a handler's name which room has it and whether that
+	// counts as loaded.
+	Handlers map[string]Handler
 	// Env opens what outlives the snapshot and needs the process: logs, live
 	// state. With -t it opens nothing.
 	Env Env
+}
+
+// Handler is a name that SetHandler knows.
+type Handler struct {
+	Room   string // "status"
+	Loaded bool
 }
 
 // ServerBuild pairs a server with its merged configuration.
@@ -124,6 +136,8 @@ type Env struct {
 	// Logs opens log files and runs piped log programs; nil: with the rights of
 	// this process.
 	Logs logfile.Opener
+	// Scoreboard tells what the process is doing; nil with -t.
+	Scoreboard Scoreboard
 	// Now is the clock; time.Now outside of tests.
 	Now func() time.Time
 }

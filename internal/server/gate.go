@@ -75,6 +75,17 @@ func (g *gate) enter(shard int, d exchange.Downstream) bool {
 	return g.queue(shard, d)
 }
 
+// use is how many exchanges are under way, nearly, and how many there may be.
+func (g *gate) use() (busy, limit int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := g.limit + g.debt
+	for i := range g.shard {
+		n -= g.shard[i].free.Load()
+	}
+	return int(max(n, 0)), int(g.limit)
+}
+
 // borrow moves half of what another shard has to this one, and takes a place.
 func (g *gate) borrow(shard int) bool {
 	for i := 1; i < gateShards; i++ {

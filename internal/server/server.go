@@ -37,6 +37,7 @@ type Server struct {
 	visits   [16]visitShard
 	gate     gate
 	open     openConns
+	board    board
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
@@ -52,6 +53,7 @@ func New() (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), listeners: map[string]*listener{}}
+	s.board.started = time.Now()
 	s.front = &h1.Front{House: s, Watch: w}
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
@@ -64,7 +66,7 @@ func New() (*Server, error) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now}
+	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.
@@ -91,6 +93,8 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen, workers int) err
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	old := s.current.Swap(snap)
+	s.board.turns.Add(1)
+	s.board.loaded.Store(time.Now().UnixNano())
 	s.applyCapacity(workers)
 	s.useListeners(listens, turn.fresh)
 	if old != nil {

@@ -17,13 +17,15 @@ type visit struct {
 	using      atomic.Pointer[snapshot.Snapshot]
 	addr       snapshot.Address // of the snapshot last used; the connection's goroutine
 	shard      int
-	prev, next *visit // under the shard's lock
+	slot       atomic.Pointer[slot] // nil until something is counted
+	prev, next *visit               // under the shard's lock
 }
 
 type visitShard struct {
 	sync.Mutex
 	first *visit
 	count int
+	ended sums
 }
 
 // Admit implements exchange.House.
@@ -64,7 +66,13 @@ func (v *visit) Serve(x *exchange.Exchange) {
 		x.Aborted = true
 		return
 	}
-	v.addr.Serve(x)
+	if v.srv.board.extended.Load() == 0 {
+		v.addr.Serve(x)
+	} else {
+		sl := v.begin(x)
+		v.addr.Serve(x)
+		sl.end(x)
+	}
 	v.srv.gate.leave(v.shard)
 }
 
@@ -91,6 +99,7 @@ func (v *visit) Bye() {
 		v.next.prev = v.prev
 	}
 	sh.count--
+	sh.ended.add(v.slot.Load())
 	sh.Unlock()
 	v.srv.open.gone()
 }

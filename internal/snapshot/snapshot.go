@@ -37,10 +37,15 @@ type Snapshot struct {
 // is an error among it.
 func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, diag.List) {
 	var diags diag.List
-	b := &module.Build{Config: cfg, Diags: &diags, Env: env, Methods: map[string]func() balancer.Method{}}
+	b := &module.Build{Config: cfg, Diags: &diags, Env: env, Methods: map[string]func() balancer.Method{},
+		Handlers: map[string]module.Handler{}}
 	var loaded []*module.Room
 	for _, r := range rooms {
-		if r.Static || slices.Contains(cfg.Modules, r.Name+"_module") {
+		counts := r.Static || slices.Contains(cfg.Modules, r.Name+"_module")
+		for _, name := range r.Handlers {
+			b.Handlers[name] = module.Handler{Room: r.Name, Loaded: counts}
+		}
+		if counts {
 			loaded = append(loaded, r)
 			maps.Copy(b.Methods, r.Methods)
 		}

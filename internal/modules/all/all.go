@@ -38,6 +38,7 @@ import (
 	"sallyport/internal/modules/setenvif"
 	"sallyport/internal/modules/so"
 	"sallyport/internal/modules/ssl"
+	"sallyport/internal/modules/status"
 	"sallyport/internal/modules/unixd"
 	"sallyport/internal/modules/version"
 )
@@ -73,6 +74,7 @@ var Rooms = []*module.Room{
 	&lbmethod_byresponsetime.Room,
 	&lbmethod_byhash.Room,
 	&ssl.Room,
+	&status.Room,
 	&headers.Room,
 	&dir.Room,
 	&alias.Room,

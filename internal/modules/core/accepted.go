@@ -73,7 +73,6 @@ const (
 	whyOneProcess = "Sallyport is one process, whose parts need no mutex files"
 	whySockets    = "Sallyport leaves it to the system when a connection is accepted"
 	whyMemory     = "Go manages the memory of the process"
-	whyStatus     = "what a status page shows is always counted"
 )
 
 func checkOnOff(c *conf.Cmd, args []string) error {

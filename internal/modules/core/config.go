@@ -95,6 +95,8 @@ type ProcessConf struct {
 	Threads    conf.Opt[int]           // ThreadsPerChild
 	Processes  conf.Opt[int]           // ServerLimit
 	Idle       []Idle                  // accepted without effect
+	// Of the room status.
+	ExtendedStatus, RequestTail conf.Opt[bool]
 }
 
 // httpd's numbers for the MPMs with threads.

@@ -22,4 +22,5 @@ var Room = module.Room{
 	Static:     true,
 	Directives: directives,
 	Compile:    compile,
+	Handlers:   []string{"default-handler"},
 }

@@ -23,6 +23,10 @@ const (
 	Version = "0.1.0"
 )
 
+// Description is how pages that scripts read name the server: httpd's words
+// (Ansible's apache2_mod_proxy insists on "Apache/2.4.N"), our own in brackets.
+const Description = "Apache/2.4.71 (" + Product + "/" + Version + ")"
+
 // compile names the servers, resolves their settings and makes their logs.
 func compile(b *module.Build) func(p *module.Plan) {
 	main := b.Servers[0]
@@ -34,6 +38,7 @@ func compile(b *module.Build) func(p *module.Plan) {
 		sb.Server.Core = Settings(sb.Conf, sb.Dir)
 	}
 	openLogs(b)
+	warnHandlers(b)
 	return furnish
 }
 

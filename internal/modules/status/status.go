@@ -1,0 +1,67 @@
+// Package status is the room of mod_status: the handler server-status, which
+// shows what the server is doing, for people and (?auto) for programs.
+//
+// The numbers are the process's (module.Scoreboard). httpd's page speaks of child
+// processes and their threads; where it does, this one shows the single
+// process there is, its exchanges as workers and its connections. With
+// ProxyStatus the balancers follow; package proxy lends them.
+package status
+
+import (
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"sallyport/internal/exchange"
+	"sallyport/internal/module"
+	"sallyport/internal/modules/core"
+)
+
+// Room is mod_status.
+var Room = module.Room{
+	Name:     "status",
+	Compile:  compile,
+	Handlers: []string{handlerName},
+}
+
+const handlerName = "server-status"
+
+// pages makes the pages of one configuration.
+type pages struct {
+	board    module.Scoreboard
+	now      func() time.Time
+	extended bool // ExtendedStatus
+	tail     bool // SeeRequestTail
+	built    string
+}
+
+func compile(b *module.Build) func(*module.Plan) {
+	p := core.Process.Of(b.Config.Main.Conf)
+	if p == nil {
+		p = new(core.ProcessConf)
+	}
+	s := &pages{board: b.Env.Scoreboard, now: b.Env.Now, extended: p.ExtendedStatus.Or(true), tail: p.RequestTail.V, built: built()}
+	if s.board != nil && s.extended {
+		b.Open(module.Opening{
+			Open:  func() error { s.board.Extend(true); return nil },
+			Close: func() { s.board.Extend(false) },
+		})
+	}
+	return func(p *module.Plan) {
+		p.Hook(exchange.Handle, module.Middle, s.handle)
+	}
+}
+
+// built is when the source was committed that the program was built from.
+func built() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			return strings.TrimSuffix(s.Value, "Z")
+		}
+	}
+	return "unknown"
+}

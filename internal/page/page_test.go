@@ -1,0 +1,39 @@
+package page
+
+import (
+	"html"
+	"testing"
+)
+
+func TestEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                 "",
+		"plain http://a:1": "plain http://a:1",
+		`<script>"'&`:      "&lt;script&gt;&quot;&#39;&amp;",
+		"é€":               "&#233;&#8364;",
+		"a\x00b\x1b\xffc":  "a?b??c",
+		"\u0085\u009f":     "??",
+	} {
+		got := Escape(in)
+		if got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+	for _, s := range []string{`a<b>&"c"' ü`, "日本"} {
+		if got := html.UnescapeString(Escape(s)); got != s {
+			t.Errorf("%q comes back as %q", s, got)
+		}
+	}
+}
+
+func TestQueryEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://h:80/a":   "http://h:80/a",
+		"a&b=c#d\"<>% ü'": "a%26b%3dc%23d%22%3c%3e%25%20%c3%bc%27",
+		"[::1]":           "%5b::1%5d",
+	} {
+		if got := QueryEscape(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
