@@ -62,16 +62,15 @@ func listens(c *core.ProcessConf) []server.Listen {
 	var out []server.Listen
 	for _, l := range c.Listen {
 		port := strconv.Itoa(int(l.Port))
-		tls := l.Proto == "https"
 		if len(l.Addrs) == 0 {
-			out = append(out, server.Listen{Network: "tcp", Addr: ":" + port, TLS: tls, Sockets: s})
+			out = append(out, server.Listen{Network: "tcp", Addr: ":" + port, Sockets: s})
 		}
 		for _, a := range l.Addrs {
 			network := "tcp4"
 			if a.Is6() {
 				network = "tcp6"
 			}
-			out = append(out, server.Listen{Network: network, Addr: net.JoinHostPort(a.String(), port), TLS: tls, Sockets: s})
+			out = append(out, server.Listen{Network: network, Addr: net.JoinHostPort(a.String(), port), Sockets: s})
 		}
 	}
 	return out

@@ -174,7 +174,7 @@ type Client struct {
 	// Addr is the client's address as Require, logs and X-Forwarded-For see
 	// it: Remote, unless a room (remoteip) learnt better.
 	Addr   netip.AddrPort
-	TLS    bool
+	TLS    *TLS // nil on a clear connection
 	Since  time.Time
 	ID     uint64 // unique within the process
 	text   string // see Text
@@ -293,6 +293,7 @@ type Server struct {
 	Admin     string
 	DefinedAt string // "file:line" for -S and logs
 	Core      *ServerSettings
+	TLS       *ServerTLS // nil: clients speak to it in the clear
 	Log       *errorlog.Logger
 	// Base is the Place of requests no section matches.
 	Base *Place

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"crypto/tls"
 	"sync"
 
 	"sallyport/internal/message"
@@ -20,6 +21,14 @@ type Visit interface {
 	// Enter pins the running snapshot for one exchange and returns the
 	// settings that hold before the request's host is known.
 	Enter() *ServerSettings
+	// TLS is how the connection is to be secured before anything else, nil for
+	// not at all: asked between Enter and Leave, once the client has sent
+	// something. The configuration chooses the virtual host by the name in the
+	// hello.
+	TLS() *tls.Config
+	// Secured tells how the handshake went and gives what Client.TLS is to be;
+	// nil where it failed. Between Enter and Leave as well.
+	Secured(state tls.ConnectionState, err error) *TLS
 	// Serve runs the exchange x from the phase Read to the phase Log. The
 	// front has filled Request, Client, Received and Down; RawPath, Encoded,
 	// Path and Query are cut from the target by the house. When it returns

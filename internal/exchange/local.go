@@ -24,7 +24,7 @@ const (
 // nothing here.
 func (x *Exchange) SelfURL(path string) string {
 	scheme, implied := "http", uint16(80)
-	if x.Client.TLS {
+	if x.Client.TLS != nil {
 		scheme = "https"
 	}
 	if x.Server.Scheme != "" {

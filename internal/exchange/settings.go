@@ -26,6 +26,11 @@ type ServerSettings struct {
 	DocumentRoot      string // absolute, without final slash ("/" for the root); "": none
 	// RequestRead is mod_reqtimeout's; zero values: no limit.
 	HeadTimeout, BodyTimeout ReadLimit
+	// Protocols are the application protocols that clients are offered over TLS
+	// (ALPN), the preferred one first: what Protocols says of those that a front
+	// speaks. nil: http/1.1 alone. Written in Compile by a room that stands
+	// before room ssl.
+	Protocols []string
 	// Handshake is its limit for TLS handshakes.
 	Handshake ReadLimit
 	// Redirects is how many internal redirects one request may make

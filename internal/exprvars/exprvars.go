@@ -83,7 +83,7 @@ func (v *view) Var(n expr.Variable) string {
 		if x.Server.Scheme != "" {
 			return x.Server.Scheme
 		}
-		if x.Client.TLS {
+		if x.Client.TLS != nil {
 			return "https"
 		}
 		return "http"
@@ -140,7 +140,7 @@ func (v *view) Var(n expr.Variable) string {
 	case expr.HTTP2:
 		return onOff(x.Request.Version == message.HTTP2)
 	case expr.HTTPS:
-		return onOff(x.Client.TLS)
+		return onOff(x.Client.TLS != nil)
 	case expr.IPv6:
 		return onOff(x.Client.Remote.Addr().Is6() && !x.Client.Remote.Addr().Is4In6())
 	case expr.RequestStatus:
@@ -209,7 +209,7 @@ func ServerPort(x *exchange.Exchange) string {
 	_, port := x.SelfHost()
 	if port == 0 {
 		port = 80
-		if x.Client.TLS || x.Server.Scheme == "https" {
+		if x.Client.TLS != nil || x.Server.Scheme == "https" {
 			port = 443
 		}
 	}
@@ -249,7 +249,7 @@ func clock(n expr.Variable, t time.Time) string {
 // environment.
 func (v *view) Other(name string) string {
 	x := (*exchange.Exchange)(v)
-	if !x.Client.TLS {
+	if x.Client.TLS == nil {
 		return ""
 	}
 	return x.Getenv(name)

@@ -5,6 +5,7 @@
 package module
 
 import (
+	"crypto/tls"
 	"time"
 
 	"sallyport/internal/backend/pool"
@@ -64,6 +65,11 @@ type Build struct {
 	// Env opens what outlives the snapshot and needs the process: logs, live
 	// state. With -t it opens nothing.
 	Env Env
+	// Challenge, where a room sets it, gives the certificate that proves to an
+	// ACME server whose name this is: for hellos that offer "acme-tls/1" and
+	// nothing else (RFC 8737), on any address with TLS. The connection ends
+	// after the handshake. nil and no error: no such challenge is under way.
+	Challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // Handler is a name that SetHandler knows.
@@ -78,6 +84,19 @@ type ServerBuild struct {
 	Dir    conf.Vector // base, merged likewise
 	Source *conf.Server
 	Server *exchange.Server
+	TLS    TLSWish
+}
+
+// TLSWish is what other rooms want of room ssl for one server. They set it in
+// Compile and stand before room ssl in modules/all.
+type TLSWish struct {
+	// On asks for TLS where neither SSLEngine nor Listen says anything.
+	On bool
+	// Certificate gives the certificate of a handshake; nil and no error: none
+	// of its own, SSLCertificateFile's is used. Asked for every full handshake,
+	// by many goroutines: it must answer at once, from memory. Where it is set
+	// the server needs no SSLCertificateFile.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // Plan is one Place being furnished. Dir is the merged per-section

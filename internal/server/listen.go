@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 type Listen struct {
 	Network string // "tcp", "tcp4" or "tcp6"
 	Addr    string // host:port; an empty host is every address
-	TLS     bool
 	Sockets
 }
 
@@ -39,7 +37,6 @@ func (l Listen) port() string {
 
 type listener struct {
 	Listen
-	tls  atomic.Bool
 	net  net.Listener
 	stop chan struct{}  // closed with the listener
 	done sync.WaitGroup // its accept
@@ -152,7 +149,6 @@ func (s *Server) useListeners(want []Listen, fresh map[string]*listener) {
 	for _, w := range want {
 		keep[w.key()] = true
 		if l := s.listeners[w.key()]; l != nil {
-			l.tls.Store(w.TLS)
 			if l.Sockets != w.Sockets {
 				l.Sockets = w.Sockets
 				l.tune()
@@ -172,7 +168,6 @@ func (s *Server) useListeners(want []Listen, fresh map[string]*listener) {
 
 // begin lets connections in.
 func (s *Server) begin(l *listener) {
-	l.tls.Store(l.TLS)
 	s.listeners[l.key()] = l
 	l.stop = make(chan struct{})
 	l.done.Add(1)
@@ -198,7 +193,7 @@ func (s *Server) accept(l *listener) {
 		switch {
 		case err == nil:
 			pause = 0
-			s.front.Serve(nc, l.tls.Load())
+			s.front.Serve(nc)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:

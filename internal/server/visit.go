@@ -1,9 +1,11 @@
 package server
 
 import (
+	"crypto/tls"
 	"sync"
 	"sync/atomic"
 
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/snapshot"
 )
@@ -57,6 +59,26 @@ func (v *visit) Enter() *exchange.ServerSettings {
 			return v.addr.Default().Core
 		}
 	}
+}
+
+// TLS implements exchange.Visit.
+func (v *visit) TLS() *tls.Config { return v.addr.TLS() }
+
+// Secured implements exchange.Visit.
+func (v *visit) Secured(state tls.ConnectionState, err error) *exchange.TLS {
+	srv := v.addr.Default()
+	if err != nil {
+		if srv.Log.Enabled("ssl", errorlog.Info) {
+			srv.Log.Logf(errorlog.Info, "ssl", errorlog.Facts{Client: v.client.Addr},
+				"AH02008: SSL library error 1 in handshake (server %s): %v", srv.Name, err)
+		}
+		return nil
+	}
+	if srv.Log.Enabled("ssl", errorlog.Debug) {
+		srv.Log.Logf(errorlog.Debug, "ssl", errorlog.Facts{Client: v.client.Addr},
+			"AH02041: Protocol: %s, Cipher: %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
+	}
+	return &exchange.TLS{State: state, Host: v.addr.TLSHost(state.ServerName)}
 }
 
 // Serve implements exchange.Visit. Where as many exchanges are under way as

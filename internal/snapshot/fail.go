@@ -175,7 +175,7 @@ func signature(x *exchange.Exchange) string {
 	host, port := x.SelfHost()
 	if port == 0 {
 		port = 80
-		if x.Client.TLS {
+		if x.Client.TLS != nil {
 			port = 443
 		}
 	}

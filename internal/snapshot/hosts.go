@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 // the most specific of ip:port, ip:*, *:port and *:* wins.
 type hosts struct {
 	main  *exchange.Server
+	tls   *tls.Config             // of addresses without virtual hosts; nil: clear
 	byIP  map[netip.AddrPort]*Set // port 0: any
 	byAny map[uint16]*Set         // port 0: any
 	uses  []use                   // as met, for -S
@@ -36,6 +38,7 @@ type Set struct {
 	Servers []*exchange.Server
 	Names   [][]Name // of each server
 
+	tls   *tls.Config    // of connections to this address; nil: clear
 	exact map[string]int // host name → index into Servers
 	wild  []wildName
 	paths bool // some server has a ServerPath

@@ -82,6 +82,7 @@ func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, d
 	if hasErrors(diags) {
 		return nil, diags
 	}
+	s.hosts.secure(b.Challenge)
 	for _, st := range s.sites {
 		st.build.Server.Base = st.base.furnish(st)
 	}

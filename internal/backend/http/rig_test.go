@@ -1,6 +1,7 @@
 package http
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -31,9 +32,11 @@ func (r *rig) Admit(c *exchange.Client) exchange.Visit { return rigVisit{r} }
 
 type rigVisit struct{ *rig }
 
-func (v rigVisit) Enter() *exchange.ServerSettings { return v.srv.Core }
-func (v rigVisit) Leave() bool                     { return true }
-func (v rigVisit) Bye()                            {}
+func (v rigVisit) Enter() *exchange.ServerSettings                  { return v.srv.Core }
+func (v rigVisit) TLS() *tls.Config                                 { return nil }
+func (v rigVisit) Secured(tls.ConnectionState, error) *exchange.TLS { return nil }
+func (v rigVisit) Leave() bool                                      { return true }
+func (v rigVisit) Bye()                                             {}
 func (v rigVisit) Refuse(x *exchange.Exchange, status int, why string) {
 	x.Server, x.Place = v.srv, v.srv.Base
 	x.Out.Status = status
@@ -104,7 +107,7 @@ func newRig(t testing.TB, to string, options ...func(*rig)) *rig {
 			if err != nil {
 				return
 			}
-			front.Serve(nc, false)
+			front.Serve(nc)
 		}
 	}()
 	t.Cleanup(func() { l.Close(); front.Drain(); front.Close(); reg.Close(); w.Close() })

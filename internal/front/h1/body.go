@@ -253,7 +253,7 @@ func (b *body) register() {
 
 // Spliceable implements exchange.SpliceSource.
 func (b *body) Spliceable() int64 {
-	if b.kind != wire.Counted || b.err != nil || b.c.r < b.c.w || b.c.raw == nil || b.c.inside {
+	if b.kind != wire.Counted || b.err != nil || b.c.r < b.c.w || b.c.raw == nil || b.c.secure != nil || b.c.inside {
 		return 0
 	}
 	return b.left

@@ -4,7 +4,7 @@
 // configuration decides is the house's (exchange.House).
 //
 // The life of a connection, in the order of the files: conn.go (waiting,
-// serving, parking, closing), body.go (the request's content), response.go
+// serving, parking, closing), secure.go (TLS), body.go (the request's content), response.go
 // (the Downstream), tunnel.go (after an upgrade).
 //
 // One goroutine serves an active connection. An idle one has neither
@@ -12,6 +12,7 @@
 package h1
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -56,6 +57,13 @@ const skipBytes = 64 << 10
 type Front struct {
 	House exchange.House
 	Watch *watch.Watcher
+	// Others serve the connections whose handshake has chosen another
+	// application protocol (ALPN) than HTTP/1.1, by its name: "h2". They are
+	// called once in the connection's goroutine, own the connection from then on
+	// and return when it is closed. The visit that h1 made has ended: they make
+	// their own with House.Admit(c). c.TLS is filled in. What a host offers is
+	// the tls.Config's NextProtos, from ServerSettings.Protocols.
+	Others map[string]func(nc *tls.Conn, c *exchange.Client)
 
 	running atomic.Int64 // connections that have a goroutine
 	closed  atomic.Bool  // Close was called
@@ -74,7 +82,8 @@ var ids atomic.Uint64
 type conn struct {
 	*kit  // nil while parked
 	front *Front
-	nc    net.Conn
+	nc    net.Conn        // the socket
+	io    net.Conn        // nc, or the TLS above it; for the goroutine
 	tcp   *net.TCPConn    // nc, where the kernel can splice and send files
 	raw   syscall.RawConn // of tcp; nil: no readiness without reading
 	fd    int             // only for the watcher; valid while nc is open
@@ -84,9 +93,13 @@ type conn struct {
 	park  watch.Ticket
 
 	client exchange.Client
+	secure *secure // nil: clear
+	fresh  bool    // TLS is wanted and has not begun
+	broken bool    // a response broke off: TLS must not end as if all were well
 
 	since time.Duration // when the wait for a request, its head or its body began
 	late  bool          // dead has looked twice at this wait
+	first bool          // no request has come yet
 	set   *exchange.ServerSettings
 	hang  hangup
 }
@@ -154,14 +167,16 @@ const (
 	block               // serve c.x where reads may block
 	hangUp              // close at once
 	goodbye             // close after the last response was read
+	shake               // the TLS handshake
+	given               // nothing: somebody else has the connection
 )
 
 // Serve takes over a client connection; it returns at once.
-func (f *Front) Serve(nc net.Conn, tls bool) {
-	c := &conn{front: f, nc: nc, fd: -1}
+func (f *Front) Serve(nc net.Conn) {
+	c := &conn{front: f, nc: nc, io: nc, fd: -1}
 	c.client = exchange.Client{
 		Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr()),
-		TLS: tls, Since: time.Now(), ID: ids.Add(1),
+		Since: time.Now(), ID: ids.Add(1),
 	}
 	c.client.Addr = c.client.Remote
 	if tcp, ok := nc.(*net.TCPConn); ok {
@@ -171,12 +186,21 @@ func (f *Front) Serve(nc net.Conn, tls bool) {
 			raw.Control(func(fd uintptr) { c.fd = int(fd) })
 		}
 	}
-	c.hang.c = c
-	c.visit = f.House.Admit(&c.client)
-	f.Watch.Add(&c.guard, c)
-	c.state.Store(idle)
-	c.startClock()
+	c.settle()
 	go c.run()
+}
+
+// settle makes a new connection ready to run.
+func (c *conn) settle() {
+	c.hang.c = c
+	c.visit = c.front.House.Admit(&c.client)
+	c.front.Watch.Add(&c.guard, c)
+	c.state.Store(idle)
+	c.set = c.visit.Enter()
+	c.fresh = c.visit.TLS() != nil
+	c.visit.Leave()
+	c.first = true
+	c.startClock()
 }
 
 // Drain asks the connections that wait for a request to go. Those with an
@@ -228,7 +252,13 @@ func (c *conn) run() {
 			c.next = wait
 			c.serve()
 		}
+		if c.next == shake {
+			c.next = wait
+			c.shake()
+		}
 		switch c.next {
+		case given:
+			return
 		case wait:
 			if c.overdue() {
 				return
@@ -257,9 +287,13 @@ func (c *conn) await() {
 		}
 		return
 	}
+	if c.fresh {
+		c.next = shake
+		return
+	}
 	for !c.buffered() {
 		c.room()
-		n, err := c.nc.Read(c.in[c.w:])
+		n, err := c.io.Read(c.in[c.w:])
 		c.w += n
 		if n == 0 {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -273,6 +307,13 @@ func (c *conn) await() {
 // ready is the callback of RawConn.Read: true ends the wait, false waits for
 // more bytes.
 func (c *conn) ready(fd uintptr) bool {
+	if c.fresh {
+		if hasHello(fd) {
+			c.next = shake
+			return true
+		}
+		return false
+	}
 	for {
 		c.inside = true
 		stop := c.buffered()
@@ -281,7 +322,13 @@ func (c *conn) ready(fd uintptr) bool {
 			return true
 		}
 		c.room()
-		n, err := rawio.Read(int(fd), c.in[c.w:])
+		var n int
+		var err error
+		if c.secure == nil {
+			n, err = rawio.Read(int(fd), c.in[c.w:])
+		} else {
+			n, err = c.secure.sip(c.in[c.w:])
+		}
 		switch {
 		case n > 0:
 			c.w += n
@@ -436,6 +483,7 @@ func (c *conn) serve() {
 	c.visit.Serve(x)
 	switch {
 	case c.out.upgraded || x.Aborted || c.out.err != nil:
+		c.broken = x.Aborted || c.out.err != nil
 		c.next = hangUp
 	case !c.out.keep || !c.body.skip():
 		c.next = goodbye
@@ -455,6 +503,7 @@ func (c *conn) finish() {
 	}
 	c.body.reset()
 	c.client.Served++
+	c.first = false
 	if c.next == wait {
 		c.startWait()
 	}
@@ -547,20 +596,21 @@ func (f *Front) patience() time.Duration {
 }
 
 // idleLimit is how long the client may take to begin a request: KeepAliveTimeout
-// between two of them, the time for a head before the first.
+// between two of them, the time for a head before the first, and before that the
+// time for a TLS handshake.
 func (c *conn) idleLimit() time.Duration {
 	set := c.set
+	limit := &set.HeadTimeout
 	switch {
-	case set == nil: // a new connection that has sent nothing
-		set = c.visit.Enter()
-		c.visit.Leave()
-		if set.HeadTimeout.First > 0 {
-			return set.HeadTimeout.First
-		}
-		return set.Timeout
-	default:
+	case !c.first:
 		return set.KeepAliveTimeout
+	case c.fresh:
+		limit = &set.Handshake
 	}
+	if limit.First > 0 {
+		return limit.First
+	}
+	return set.Timeout
 }
 
 // readLimit is what is left of the time for a head or a body of which n bytes
@@ -701,6 +751,9 @@ func (c *conn) dismiss() {
 // linger reads and drops what the client still sends after its last response,
 // so that closing does not destroy the response on its way (RFC 9112 §9.6).
 func (c *conn) linger() {
+	if c.secure != nil {
+		c.closeNotify()
+	}
 	cw, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || cw.CloseWrite() != nil {
 		return
@@ -710,7 +763,7 @@ func (c *conn) linger() {
 	defer buffer.Put(b)
 	c.guard.Arm(lingerFor)
 	for {
-		if _, err := c.read(b, &c.guard); err != nil {
+		if _, err := c.sip(b); err != nil {
 			return
 		}
 	}
@@ -723,6 +776,9 @@ func (c *conn) close() {
 	if c.kit != nil {
 		c.r = c.w
 		kits.Put(c.strip())
+	}
+	if c.secure != nil && !c.broken {
+		c.closeNotify()
 	}
 	c.nc.Close()
 	c.visit.Bye()
@@ -744,7 +800,7 @@ func (slowness) Timeout() bool { return true }
 // read is a blocking read outside of the callback, mindful of the guard.
 func (c *conn) read(p []byte, g *watch.Guard) (int, error) {
 	for {
-		n, err := c.nc.Read(p)
+		n, err := c.io.Read(p)
 		if err == nil || n > 0 {
 			return n, nil
 		}

@@ -129,6 +129,14 @@ func (h *hangup) tell() {
 
 // ask sends the probe.
 func (h *hangup) ask() {
+	if t := h.c.secure; t != nil {
+		t.now(func() {
+			if _, err := t.Write(probe); err != nil {
+				h.news.Or(lost)
+			}
+		})
+		return
+	}
 	h.c.raw.Control(func(fd uintptr) {
 		if n, err := syscall.Write(int(fd), probe); err == nil && n < len(probe) {
 			// No room for 25 bytes: an unread response is in the way, and

@@ -312,7 +312,10 @@ func (o *response) Flush() error {
 	}
 	o.arm()
 	b := o.buf
-	if o.c.inside {
+	if o.c.secure != nil {
+		o.flushSecure(b)
+		b = nil
+	} else if o.c.inside {
 		// The descriptor is held by the callback we are in.
 		if n, err := rawio.Write(o.c.fd, b); err == nil {
 			o.x.BytesOut += int64(n)
@@ -338,6 +341,10 @@ func (o *response) Flush() error {
 // send writes o.bufs whole.
 func (o *response) send() error {
 	o.arm()
+	if o.c.secure != nil {
+		o.flushSecure(o.bufs...)
+		o.bufs = nil
+	}
 	for len(o.bufs) > 0 {
 		n, err := o.bufs.WriteTo(o.c.nc)
 		o.x.BytesOut += n
@@ -455,7 +462,9 @@ func (o *response) file(lr *io.LimitedReader) (int64, error) {
 var errTooMuch = errors.New("write response: more than its Content-Length")
 
 // CanSplice implements exchange.Splicer.
-func (o *response) CanSplice() bool { return o.framing == counted && o.c.raw != nil && o.err == nil }
+func (o *response) CanSplice() bool {
+	return o.framing == counted && o.c.raw != nil && o.c.secure == nil && o.err == nil
+}
 
 // Splice implements exchange.Splicer.
 func (o *response) Splice(p *pipe.Pipe) error {

@@ -4,6 +4,7 @@ package h1
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -45,10 +46,12 @@ func newHouse() *house {
 	return h
 }
 
-func (h *house) Admit(*exchange.Client) exchange.Visit { return h }
-func (h *house) Enter() *exchange.ServerSettings       { return &h.set }
-func (h *house) Leave() bool                           { return h.leave == nil || h.leave() }
-func (h *house) Bye()                                  {}
+func (h *house) Admit(*exchange.Client) exchange.Visit            { return h }
+func (h *house) Enter() *exchange.ServerSettings                  { return &h.set }
+func (h *house) TLS() *tls.Config                                 { return nil }
+func (h *house) Secured(tls.ConnectionState, error) *exchange.TLS { return nil }
+func (h *house) Leave() bool                                      { return h.leave == nil || h.leave() }
+func (h *house) Bye()                                             {}
 
 func (h *house) Serve(x *exchange.Exchange) {
 	x.Server, x.Place = &h.srv, h.srv.Base
@@ -232,17 +235,13 @@ func (s socket) SetWriteDeadline(time.Time) error { return nil }
 // run serves the pair to its end and returns what the front wrote.
 func (p *pair) run(h *house, w *watch.Watcher, direct bool) string {
 	f := &Front{House: h, Watch: w}
-	c := &conn{front: f, nc: socket{p}, fd: -1}
+	c := &conn{front: f, nc: socket{p}, io: socket{p}, fd: -1}
 	if direct {
 		// As a TCP connection: the loop inside of RawConn.Read.
 		c.raw, c.fd = p, p.front
 	}
-	c.hang.c = c
 	c.client.ID = 1
-	c.visit = h.Admit(&c.client)
-	w.Add(&c.guard, c)
-	c.state.Store(idle)
-	c.startClock()
+	c.settle()
 	c.run()
 	if !p.closed {
 		panic("the connection ended and is still open")

@@ -50,7 +50,7 @@ func open(t *testing.T, h exchange.House) *door {
 			if err != nil {
 				return
 			}
-			d.Serve(nc, false)
+			d.Serve(nc)
 		}
 	}()
 	t.Cleanup(d.shut)
@@ -407,7 +407,7 @@ func TestTimeouts(t *testing.T) {
 			defer w.Close()
 			f := &Front{House: h, Watch: w}
 			client, server := tcpPair(t)
-			f.Serve(server, false)
+			f.Serve(server)
 			io.WriteString(client, c.send)
 			b, _ := io.ReadAll(client)
 			client.Close()

@@ -172,7 +172,7 @@ func variable(x *exchange.Exchange, name string) string {
 // tlsVariable is %{NAME}s. The variables of a TLS connection stand in the
 // environment; on a plain one none is set, whatever the environment says.
 func tlsVariable(x *exchange.Exchange, name string) string {
-	if x.Client == nil || !x.Client.TLS {
+	if x.Client == nil || x.Client.TLS == nil {
 		return null
 	}
 	if v, ok := x.Env.Get(name); ok && v != "" {

@@ -290,7 +290,7 @@ func port(arg string, _ bool) appender {
 			p := int64(e.x.Server.Port)
 			switch {
 			case p != 0:
-			case e.x.Client.TLS || e.x.Server.Scheme == "https":
+			case e.x.Client.TLS != nil || e.x.Server.Scheme == "https":
 				p = 443
 			default:
 				p = 80

@@ -122,7 +122,7 @@ func TestItemsOfOddRequests(t *testing.T) {
 		{"file", func(x *exchange.Exchange) { x.Mapped = exchange.Mapping{Kind: exchange.File, Path: "/srv/x"} }, "%f %R", "/srv/x -"},
 		{"handler", func(x *exchange.Exchange) { x.Handler = "server-status" }, "%R", "server-status"},
 		{"ports", func(x *exchange.Exchange) { x.Server.Port = 8443 }, "%p", "8443"},
-		{"tls", func(x *exchange.Exchange) { x.Client.TLS = true }, "%p", "443"},
+		{"tls", func(x *exchange.Exchange) { x.Client.TLS = new(exchange.TLS) }, "%p", "443"},
 		{"no host", func(x *exchange.Exchange) { x.Request.Authority = "" }, "%V", "main.test"},
 		{"v6 host", func(x *exchange.Exchange) { x.Request.Authority = "[::1]:80" }, "%V", "::1"},
 		{"canonical", func(x *exchange.Exchange) { x.Server.Core.UseCanonicalName = exchange.NameFromServer }, "%V", "main.test"},

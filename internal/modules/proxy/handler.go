@@ -256,7 +256,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		return exchange.Status(status), o
 	}
 	if rec.pick.Member != nil {
-		if c := rec.pick.SetCookie(now(), x.Client.TLS); c != "" {
+		if c := rec.pick.SetCookie(now(), x.Client.TLS != nil); c != "" {
 			x.Out.Header.Add("Set-Cookie", c)
 		}
 	}

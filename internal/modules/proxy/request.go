@@ -180,7 +180,7 @@ func (h *handler) viaText(x *exchange.Exchange) string {
 
 // selfPort is the default port of the scheme the client uses.
 func selfPort(x *exchange.Exchange) uint16 {
-	if x.Client.TLS {
+	if x.Client.TLS != nil {
 		return 443
 	}
 	return 80

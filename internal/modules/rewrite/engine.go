@@ -270,7 +270,7 @@ func (n *run) reduce() {
 	if length == 0 || !strings.HasPrefix(strings.ToLower(n.file), "http") {
 		return
 	}
-	secure := n.x.Client.TLS
+	secure := n.x.Client.TLS != nil
 	if (length == len("https://")) != secure {
 		return
 	}

@@ -1,0 +1,52 @@
+package exchange
+
+import (
+	"crypto/tls"
+	"slices"
+)
+
+// TLS is a client's connection over TLS, once its handshake is done. The front
+// (h1, h2, h3) makes it by Visit.Secured; everybody may read it, nobody changes
+// it but room ssl, which keeps Memo.
+type TLS struct {
+	State tls.ConnectionState
+	// Host is the virtual host whose certificate and rules the handshake was
+	// made with: the one that the client named (SNI), else the default of the
+	// address.
+	Host *TLSHost
+	// Memo is room ssl's own record of the connection. Exchanges of one
+	// connection may run at once (h2, h3), hence its own lock inside.
+	Memo any
+}
+
+// TLSHost is what a handshake promised on behalf of one virtual host. A request
+// for another host may come by the same connection only if the two promise the
+// same (SSLVHostSNIPolicy). It outlives its snapshot on connections that do, so
+// it refers to nothing of that.
+type TLSHost struct {
+	Name string // ServerName
+	// ID tells hosts of one snapshot apart: "file:line", "" for the main server.
+	ID string
+	// Server and Client are digests: of the certificates, protocols and ciphers;
+	// of what is asked of client certificates.
+	Server, Client [32]byte
+}
+
+// ServerTLS is TLS with the clients of one virtual host, made by room ssl when
+// the configuration is built (Server.TLS; nil where SSLEngine is off).
+type ServerTLS struct {
+	// Config is ready for handshakes, with the application protocols of the
+	// host; NoALPN is the same without, for clients that speak none of them.
+	Config, NoALPN *tls.Config
+	Host           *TLSHost
+}
+
+// For is the configuration that answers a hello.
+func (t *ServerTLS) For(hello *tls.ClientHelloInfo) *tls.Config {
+	for _, p := range hello.SupportedProtos {
+		if slices.Contains(t.Config.NextProtos, p) {
+			return t.Config
+		}
+	}
+	return t.NoALPN
+}
