@@ -40,7 +40,7 @@ func (v *visit) begin(x *exchange.Exchange) *slot {
 	s.mu.Lock()
 	s.busy = true
 	s.now = module.Underway{
-		Connection: v.client.ID, Client: v.client.Remote.Addr(), TLS: v.client.TLS,
+		Connection: v.client.ID, Client: v.client.Remote.Addr(), TLS: v.client.TLS != nil,
 		Method: r.Method, Target: r.Target, Version: r.Version.String(), Host: r.Authority,
 		Began: x.Received, Served: int(s.accesses.Load()), Bytes: s.bytes.Load(),
 	}
