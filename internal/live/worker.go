@@ -64,11 +64,15 @@ type Worker struct {
 	transferred atomic.Int64 // bytes sent to the backend
 	read        atomic.Int64 // bytes received from it
 	pace        pace
+	measured    *measure // nil for a plain worker
 	_           [32]byte
 }
 
 func newWorker(key WorkerKey, bal *Balancer, c Configured, e WorkerEdit) *Worker {
 	w := &Worker{key: key, bal: bal}
+	if !w.Plain() {
+		w.measured = new(measure)
+	}
 	w.lay(c, e)
 	w.flags.Store(uint32(w.wanted() | c.Flags&Health))
 	return w

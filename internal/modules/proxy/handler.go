@@ -215,15 +215,23 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	reply, f := l.transport.Start(x, &l.Worker, &rec.req)
 	if f != nil {
 		o := balancer.Outcome{Fault: f.Kind}
-		if row := f.Kind.Row(); rec.paced && row.Side == fault.Backend && !row.Unsent {
+		row := f.Kind.Row()
+		if rec.paced && row.Side == fault.Backend && !row.Unsent {
 			o.Answered = now().Sub(rec.pick.At)
+		}
+		if row.Side == fault.Backend && l.live != nil {
+			l.live.Count(x.Client.ID, 0, 0)
 		}
 		return failed(x, l, f), o
 	}
 	status := x.Out.Status
 	o := balancer.Outcome{Status: status}
-	if rec.paced {
-		o.Answered = now().Sub(rec.pick.At)
+	if rec.pick.Member != nil {
+		took := now().Sub(rec.pick.At)
+		l.live.Count(x.Client.ID, status, took)
+		if rec.paced {
+			o.Answered = took
+		}
 	}
 	x.Notes.Set("proxy-status", statusNote(status))
 	x.Notes.Set("proxy-source-port", reply.LocalPort())

@@ -8,4 +8,4 @@ package proxy_balancer
 import "sallyport/internal/module"
 
 // Room is mod_proxy_balancer.
-var Room = module.Room{Name: "proxy_balancer"}
+var Room = module.Room{Name: "proxy_balancer", Handlers: []string{"balancer-manager"}}
