@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
@@ -27,6 +28,11 @@ type Target struct {
 	ReceiveBuffer int
 	// TCPKeepAlive is the worker parameter keepalive=.
 	TCPKeepAlive bool
+	// TLS is the Key of the settings a connection over TLS was made under; ""
+	// for clear text.
+	TLS string
+	// ALPN are the protocols offered in the handshake, with commas between.
+	ALPN string
 }
 
 // Worker is what a transport needs to know of a worker; immutable, made when
@@ -34,8 +40,9 @@ type Target struct {
 // otherwise.
 type Worker struct {
 	Target Target
-	Pool   Pool   // the connections to Target; lives longer than a snapshot
-	Name   string // the worker's URL, for logs
+	Pool   Pool             // the connections to Target; lives longer than a snapshot
+	Name   string           // the worker's URL, for logs
+	TLS    *secure.Settings // nil: clear text
 
 	ConnectTimeout time.Duration
 	Timeout        time.Duration // between two bytes, either way
@@ -75,6 +82,9 @@ type Request struct {
 	HasQuery            bool
 	Host                string
 	Header              message.Header
+	// ServerName is the host a backend's certificate must be for, without port;
+	// also what its hello names. Only of use where Worker.TLS is set.
+	ServerName string
 	// Upgrade is the protocol to ask for ("websocket"); "": none.
 	Upgrade string
 	// AllowUpgrade are the values a 101 may carry; nil: the one asked for.

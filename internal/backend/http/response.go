@@ -317,7 +317,7 @@ func (c *conn) next(n int) ([]byte, error) {
 // what the client has not been sent yet goes out before we wait.
 func (c *conn) more() error {
 	c.Guard.Arm(c.work.Timeout)
-	c.peek = c.Raw != nil && c.x.Begun
+	c.peek = (c.Raw != nil || c.TLS != nil) && c.x.Begun
 	f := c.fill()
 	if f == waitFault {
 		c.Guard.Disarm()

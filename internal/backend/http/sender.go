@@ -144,7 +144,8 @@ func (s *sender) write(p []byte) error {
 
 // wrote counts n bytes, which give the backend new time, and says whether an
 // error of the write is final. The deadline of the connection bounds both
-// directions, so one that strikes may be meant for who waits for the answer.
+// directions, so one that strikes may be meant for who waits for the answer
+// (over TLS the connection below has asked that already).
 func (s *sender) wrote(n int, err error) error {
 	if n > 0 {
 		s.mu.Lock()
@@ -152,7 +153,7 @@ func (s *sender) wrote(n int, err error) error {
 		s.mu.Unlock()
 		s.c.Guard.Arm(s.c.work.Timeout)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && !s.stop.Load() && s.c.Guard.Expired() == watch.Spurious {
+	if s.c.TLS == nil && errors.Is(err, os.ErrDeadlineExceeded) && !s.stop.Load() && s.c.Guard.Expired() == watch.Spurious {
 		return nil
 	}
 	return err

@@ -7,11 +7,13 @@ package http
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"syscall"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
@@ -62,7 +64,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 	}
 	p := w.Pool.(*pool.Pool)
 	for fresh := r.Fresh; ; fresh = true {
-		pc, f := p.Get(w, x.Client.ID, fresh)
+		pc, f := p.Get(w, x.Client.ID, fresh, r.ServerName)
 		if f != nil {
 			return nil, f
 		}
@@ -107,6 +109,9 @@ func (c *conn) begin(x *exchange.Exchange, w *backend.Worker, r *backend.Request
 // unasked: a body where none belongs, an answer too many. The connection is
 // ours alone, so its descriptor is open.
 func (c *conn) stale() bool {
+	if c.TLS != nil {
+		return c.Closed() || !c.TLS.Quiet()
+	}
 	return c.Closed() || c.FD >= 0 && !rawio.Silent(c.FD)
 }
 
@@ -178,6 +183,11 @@ func (c *conn) fill() *fault.Fault {
 			}
 			continue
 		}
+		if c.TLS != nil && c.read == 0 && !c.Reused && alerted(err) {
+			// In TLS 1.3 the backend judges our certificate after its own
+			// side of the handshake is done.
+			return &fault.Fault{Kind: fault.TLSFailed, Err: err, Detail: c.work.Target.Addr}
+		}
 		if c.unsent && err != nil {
 			return &fault.Fault{Kind: fault.SendFailed, Err: err}
 		}
@@ -186,6 +196,12 @@ func (c *conn) fill() *fault.Fault {
 		}
 		return &fault.Fault{Kind: fault.ClosedEarly, Err: err}
 	}
+}
+
+// alerted reports that the other side has ended TLS with an alert.
+func alerted(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 // errWouldBlock ends a fill that was only to look (peek); waitFault says so.
@@ -226,7 +242,15 @@ func (c *conn) receive(fd uintptr) bool {
 		}
 	}
 	c.room()
-	if fd == 0 {
+	switch {
+	case fd != 0:
+	case c.peek && c.TLS != nil:
+		c.peek = false
+		if c.n, c.err = c.TLS.TryRead(c.in[c.w:]); c.err == secure.ErrWouldBlock {
+			c.err = errWouldBlock
+		}
+		return true
+	default:
 		c.n, c.err = c.Net.Read(c.in[c.w:])
 		return true
 	}

@@ -25,6 +25,9 @@ type end interface {
 // one direction is passed on and the other goes on; else it ends both.
 func (c *conn) Tunnel(x *exchange.Exchange, idle time.Duration, halfClose bool) *fault.Fault {
 	defer c.giveUp()
+	if c.TLS != nil {
+		c.TLS.Guard(nil) // the deadlines are the tunnel's from here
+	}
 	rw, err := x.Down.Upgrade()
 	if err != nil {
 		return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}

@@ -1,19 +1,72 @@
 package pool
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
+	"time"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/fault"
 	"sallyport/internal/watch"
 )
 
-// dial makes a new connection: every address of the name in turn until one
-// answers.
-func (p *Pool) dial(w *backend.Worker, shard int) (*Conn, *fault.Fault) {
+// dial makes a new connection that is ready for a request: over TLS where the
+// worker wants it, for the given name.
+func (p *Pool) dial(w *backend.Worker, shard int, name string) (*Conn, *fault.Fault) {
+	nc, f := p.connect(w)
+	if f != nil {
+		return nil, f
+	}
+	if w.TLS == nil {
+		return p.adopt(nc, nil, shard), nil
+	}
+	c, f := p.shake(nc, w, name)
+	if f != nil {
+		return nil, f
+	}
+	pc := p.adopt(nc, c, shard)
+	pc.name = name
+	return pc, nil
+}
+
+// shake does the TLS handshake.
+func (p *Pool) shake(nc net.Conn, w *backend.Worker, name string) (*secure.Conn, *fault.Fault) {
+	limit := w.Timeout
+	if limit <= 0 {
+		limit = time.Minute
+	}
+	var alpn []string
+	if w.Target.ALPN != "" {
+		alpn = strings.Split(w.Target.ALPN, ",")
+	}
+	c, err := w.TLS.Dial(nc, name, alpn, p.sessionCache(), time.Now().Add(limit))
+	if err != nil {
+		return nil, &fault.Fault{Kind: fault.TLSFailed, Err: err, Detail: nc.RemoteAddr().String()}
+	}
+	return c, nil
+}
+
+// maxSessions bounds the TLS sessions kept for a target, one per server name.
+const maxSessions = 64
+
+func (p *Pool) sessionCache() tls.ClientSessionCache {
+	if c := p.sessions.Load(); c != nil {
+		return *c
+	}
+	c := tls.NewLRUClientSessionCache(maxSessions)
+	if !p.sessions.CompareAndSwap(nil, &c) {
+		return *p.sessions.Load()
+	}
+	return c
+}
+
+// connect opens a socket: every address of the name in turn until one answers.
+func (p *Pool) connect(w *backend.Worker) (net.Conn, *fault.Fault) {
 	t := &p.target
 	d := net.Dialer{Timeout: w.ConnectTimeout, KeepAlive: -1}
 	if t.TCPKeepAlive {
@@ -35,7 +88,7 @@ func (p *Pool) dial(w *backend.Worker, shard int) (*Conn, *fault.Fault) {
 		if err != nil {
 			return nil, connectFault(t.Addr, err)
 		}
-		return p.adopt(nc, shard), nil
+		return nc, nil
 	}
 	addrs, err := p.reg.Names.Dial(t.Addr)
 	if err != nil {
@@ -46,7 +99,7 @@ func (p *Pool) dial(w *backend.Worker, shard int) (*Conn, *fault.Fault) {
 	for _, a := range addrs {
 		nc, err := d.Dial("tcp", a)
 		if err == nil {
-			return p.adopt(nc, shard), nil
+			return nc, nil
 		}
 		f = connectFault(a, err)
 	}
@@ -62,15 +115,24 @@ func connectFault(addr string, err error) *fault.Fault {
 	return &fault.Fault{Kind: k, Err: err, Detail: addr}
 }
 
-// adopt makes a Conn of a socket and has it watched from now on.
-func (p *Pool) adopt(nc net.Conn, shard int) *Conn {
-	c := &Conn{Net: nc, FD: -1, pool: p, shard: shard}
-	c.TCP, _ = nc.(*net.TCPConn)
+// adopt makes a Conn of a socket, and of the TLS over it if there is one, and
+// has it watched from now on.
+func (p *Pool) adopt(nc net.Conn, over *secure.Conn, shard int) *Conn {
+	c := &Conn{Net: nc, FD: -1, pool: p, shard: shard, TLS: over}
+	if over == nil {
+		c.TCP, _ = nc.(*net.TCPConn)
+	}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
-			c.Raw = raw
+			if over == nil {
+				c.Raw = raw
+			}
 			raw.Control(func(fd uintptr) { c.FD = int(fd) })
 		}
+	}
+	if over != nil {
+		c.Net = over
+		over.Guard(&c.Guard)
 	}
 	w := p.reg.Watch
 	w.Add(&c.Guard, c)

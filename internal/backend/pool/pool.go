@@ -11,13 +11,16 @@
 package pool
 
 import (
+	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/fault"
 	"sallyport/internal/resolve"
 	"sallyport/internal/watch"
@@ -80,6 +83,9 @@ type Pool struct {
 	gone   atomic.Bool  // drained: keep nothing
 	aging  atomic.Bool  // some idle connections have a ttl, see Tend
 
+	// Sessions are the TLS sessions that can be resumed; made on first use.
+	sessions atomic.Pointer[tls.ClientSessionCache]
+
 	waiting atomic.Int32 // len(waiters), to look at without the lock
 	mu      sync.Mutex
 	waiters []chan struct{} // for a free slot, first come first served
@@ -95,8 +101,9 @@ type shard struct {
 type Conn struct {
 	Net   net.Conn
 	TCP   *net.TCPConn    // Net, where it is one
-	Raw   syscall.RawConn // of a descriptor; may be nil
-	FD    int             // -1: none
+	TLS   *secure.Conn    // Net, where it is one
+	Raw   syscall.RawConn // of Net's descriptor; nil over TLS
+	FD    int             // of the socket below; -1: none
 	Guard watch.Guard
 	// Reused: the connection has served an exchange before.
 	Reused bool
@@ -104,6 +111,7 @@ type Conn struct {
 	Proto any
 
 	pool   *Pool
+	name   string // server name of the handshake
 	shard  int
 	idleAt time.Duration
 	until  time.Duration // idle beyond this it is closed; 0: no limit
@@ -128,20 +136,25 @@ func (p *Pool) Busy() int { return int(p.busy.Load()) }
 
 // Get hands out an idle connection, or dials one. hint spreads callers over
 // the shards: the same client finds the connection it used last. fresh forces
-// a new one. The fault is one of those before anything was sent.
-func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fault) {
+// a new one. name is the server name of a handshake: a connection that was made
+// under another one is not handed out. The fault is one of those before
+// anything was sent.
+func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool, name string) (*Conn, *fault.Fault) {
 	if f := p.enter(w); f != nil {
 		return nil, f
 	}
+	if w.TLS == nil {
+		name = ""
+	}
 	if !fresh && !w.NoReuse {
 		for i := range nshards {
-			if c := p.take(int((hint+uint64(i))%nshards), w); c != nil {
+			if c := p.take(int((hint+uint64(i))%nshards), w, name); c != nil {
 				c.Reused = true
 				return c, nil
 			}
 		}
 	}
-	c, f := p.dial(w, int(hint%nshards))
+	c, f := p.dial(w, int(hint%nshards), name)
 	if f != nil {
 		p.leave()
 		return nil, f
@@ -150,18 +163,22 @@ func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool) (*Conn, *fault.Fa
 }
 
 // take pops the freshest usable connection of a shard.
-func (p *Pool) take(i int, w *backend.Worker) *Conn {
+func (p *Pool) take(i int, w *backend.Worker, name string) *Conn {
 	s := &p.shard[i]
 	for {
 		s.Lock()
 		n := len(s.idle)
+		for n > 0 && s.idle[n-1].name != name {
+			n--
+		}
 		if n == 0 {
 			s.Unlock()
 			return nil
 		}
 		c := s.idle[n-1]
-		s.idle[n-1] = nil
-		s.idle = s.idle[:n-1]
+		copy(s.idle[n-1:], s.idle[n:])
+		s.idle[len(s.idle)-1] = nil
+		s.idle = s.idle[:len(s.idle)-1]
 		s.Unlock()
 		if c.closed.Load() || w.TTL > 0 && p.reg.Watch.Now()-c.idleAt > w.TTL {
 			c.close()
@@ -185,8 +202,12 @@ func (p *Pool) Put(c *Conn, w *backend.Worker) {
 	}
 	s := &p.shard[c.shard]
 	s.Lock()
+	other := s.other(c.name)
 	s.idle = append(s.idle, c)
 	s.Unlock()
+	if other != nil {
+		other.close()
+	}
 	if ages && !p.aging.Load() {
 		p.aging.Store(true) // after it can be found: prune may have looked just before
 	}
@@ -198,10 +219,42 @@ func (p *Pool) Put(c *Conn, w *backend.Worker) {
 	p.leave()
 }
 
+// maxOthers bounds the idle connections of a shard that were made under other
+// names than the one that comes back: with ProxyPreserveHost clients choose the
+// names, and they shall not choose how many connections we hold.
+const maxOthers = 16
+
+// other takes the oldest connection of another name out of the shard when there
+// are too many.
+func (s *shard) other(name string) *Conn {
+	if name == "" || len(s.idle) < maxOthers {
+		return nil
+	}
+	oldest, n := -1, 0
+	for i, c := range s.idle {
+		if c.name != name {
+			if oldest < 0 {
+				oldest = i
+			}
+			n++
+		}
+	}
+	if n < maxOthers {
+		return nil
+	}
+	c := s.idle[oldest]
+	s.idle = slices.Delete(s.idle, oldest, oldest+1)
+	return c
+}
+
 // Probe tries a connection outside of any request and keeps it if it came up.
-func (p *Pool) Probe(w *backend.Worker) *fault.Fault {
+// name is as in Get.
+func (p *Pool) Probe(w *backend.Worker, name string) *fault.Fault {
 	p.busy.Add(1)
-	c, f := p.dial(w, 0)
+	if w.TLS == nil {
+		name = ""
+	}
+	c, f := p.dial(w, 0, name)
 	if f != nil {
 		p.leave()
 		return f

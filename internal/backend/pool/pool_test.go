@@ -35,7 +35,7 @@ func rig(t *testing.T) (*Registry, *Pool, net.Listener) {
 
 func get(t *testing.T, p *Pool, w *backend.Worker) *Conn {
 	t.Helper()
-	c, f := p.Get(w, 1, true)
+	c, f := p.Get(w, 1, true, "")
 	if f != nil {
 		t.Fatal(f)
 	}
@@ -85,13 +85,13 @@ func TestAcquire(t *testing.T) {
 	_, p, _ := rig(t)
 	w := &backend.Worker{Max: 1, Acquire: 20 * time.Millisecond}
 	c := get(t, p, w)
-	if _, f := p.Get(w, 1, false); f == nil || f.Kind != fault.PoolTimeout {
+	if _, f := p.Get(w, 1, false, ""); f == nil || f.Kind != fault.PoolTimeout {
 		t.Fatalf("got %v, want a pool time-out", f)
 	}
 	forever := &backend.Worker{Max: 1}
 	done := make(chan *Conn)
 	go func() {
-		c, _ := p.Get(forever, 1, false)
+		c, _ := p.Get(forever, 1, false, "")
 		done <- c
 	}()
 	for p.waiting.Load() == 0 {
@@ -107,14 +107,14 @@ func TestAcquire(t *testing.T) {
 func TestProbe(t *testing.T) {
 	_, p, l := rig(t)
 	w := &backend.Worker{ConnectTimeout: time.Second}
-	if f := p.Probe(w); f != nil {
+	if f := p.Probe(w, ""); f != nil {
 		t.Fatal(f)
 	}
 	if p.Idle() != 1 || p.Busy() != 0 {
 		t.Errorf("idle %d busy %d, want 1 and 0", p.Idle(), p.Busy())
 	}
 	l.Close()
-	if f := p.Probe(w); f == nil || f.Kind != fault.ConnectFailed {
+	if f := p.Probe(w, ""); f == nil || f.Kind != fault.ConnectFailed {
 		t.Errorf("got %v, want a failed connect", f)
 	}
 	if p.Busy() != 0 {
