@@ -2,6 +2,7 @@ package proxytest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 type Seen struct {
 	Message
 	Conn int           // number of the backend connection, from 1
+	TLS  *Secured      // nil: clear text
 	done chan struct{} // closed when the request was read, or its connection ended
 }
 
@@ -27,7 +29,8 @@ type backend struct {
 	name, kind string
 	address    string // port number, or path of the unix socket: the value of $NAME
 	ln         net.Listener
-	hold       int // file descriptor of a refused port, bound and never listening
+	tls        *tls.Config // nil: clear text
+	hold       int         // file descriptor of a refused port, bound and never listening
 	released   chan struct{}
 	received   atomic.Int64 // bytes, over all connections
 
@@ -40,7 +43,8 @@ type backend struct {
 	wg      sync.WaitGroup
 }
 
-func newBackend(d Declared, dir string) (*backend, error) {
+func (r *run) newBackend(d Declared) (*backend, error) {
+	dir := r.root
 	b := &backend{name: d.Name, kind: d.Kind, hold: -1, open: map[net.Conn]bool{}, released: make(chan struct{}, 16)}
 	var err error
 	switch d.Kind {
@@ -56,6 +60,9 @@ func newBackend(d Declared, dir string) (*backend, error) {
 		if b.ln, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
 			b.address = strconv.Itoa(b.ln.Addr().(*net.TCPAddr).Port)
 		}
+	}
+	if err == nil && d.Kind == "tls" {
+		b.tls, err = r.serverTLS(d)
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +122,7 @@ func (b *backend) accept() {
 		b.open[c] = true
 		b.mu.Unlock()
 		b.wg.Go(func() {
-			b.serve(c, n)
+			b.shake(c, n)
 			b.mu.Lock()
 			delete(b.open, c)
 			b.mu.Unlock()
@@ -135,6 +142,20 @@ func (c counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// shake does the handshake of a tls backend before it serves.
+func (b *backend) shake(c net.Conn, number int) {
+	if b.tls == nil {
+		b.serve(c, number)
+		return
+	}
+	tc := tls.Server(c, b.tls)
+	if tc.Handshake() != nil {
+		c.Close() // the script's expectations tell whether it may fail
+		return
+	}
+	b.serve(tc, number)
+}
+
 func (b *backend) serve(c net.Conn, number int) {
 	defer c.Close()
 	r := bufio.NewReader(counting{c, &b.received})
@@ -149,7 +170,7 @@ func (b *backend) serve(c net.Conn, number int) {
 		if err != nil && len(m.Head) == 0 {
 			return
 		}
-		s := &Seen{Message: *m, Conn: number, done: make(chan struct{})}
+		s := &Seen{Message: *m, Conn: number, TLS: securedOf(c), done: make(chan struct{})}
 		b.mu.Lock()
 		b.seen = append(b.seen, s)
 		b.mu.Unlock()
@@ -207,7 +228,12 @@ func (b *backend) carry(p *player, a *answer) bool {
 	case err == nil:
 		return true
 	case errors.Is(err, errReset):
-		if tcp, ok := p.conn.(*net.TCPConn); ok {
+		c := p.conn
+		if over, ok := c.(*tls.Conn); ok {
+			c = over.NetConn()
+			defer c.Close() // no good-bye before it
+		}
+		if tcp, ok := c.(*net.TCPConn); ok {
 			tcp.SetLinger(0)
 		}
 	case errors.Is(err, errClose):

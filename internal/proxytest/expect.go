@@ -186,6 +186,8 @@ func (r *run) checkBackend(e expectation) string {
 	switch {
 	case word == "connection" && rest != "":
 		return differ("backend connection", strconv.Itoa(s.Conn), rest)
+	case word == "tls":
+		return s.TLS.check(rest)
 	case word == "incomplete":
 		if s.Whole {
 			return "the request is whole"

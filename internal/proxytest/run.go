@@ -29,6 +29,7 @@ type run struct {
 	port     string
 	vars     map[string]string
 	backends map[string]*backend
+	certs    map[string]*keyPair
 	conns    map[string]*client
 	logs     map[string]*tail
 	proc     *process
@@ -92,8 +93,11 @@ func (r *run) prepare() error {
 	if err := os.Mkdir(filepath.Join(r.root, "htdocs"), 0o755); err != nil {
 		return err
 	}
+	if err := r.makeCerts(); err != nil {
+		return err
+	}
 	for _, d := range r.s.Backends {
-		b, err := newBackend(d, r.root)
+		b, err := r.newBackend(d)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ type Script struct {
 	Conf     string // httpd.conf, before variables are put in
 	Files    []txtar.File
 	Backends []Declared
+	Certs    []*madeCert
 	Modules  []string // loaded besides the prelude's
 	Without  []string // of the prelude's modules, not loaded
 	Ports    []string // names of additional free ports
@@ -32,7 +33,11 @@ type Script struct {
 // Declared is one backend line: its name and how it behaves by default.
 type Declared struct {
 	Name string
-	Kind string // "echo", "unix" or "refused"
+	Kind string // "echo", "unix", "refused" or "tls"
+	// Cert is the name of the certificate of a tls backend, Options the words
+	// behind it.
+	Cert    string
+	Options []string
 }
 
 // Differ says that Sallyport answers otherwise than httpd on purpose.
@@ -109,17 +114,27 @@ func (s *Script) declare(text string) (bool, error) {
 	rest := strings.TrimSpace(strings.TrimPrefix(text, words[0]))
 	switch words[0] {
 	case "backend":
-		if len(words) < 2 || len(words) > 3 || !reName.MatchString(words[1]) || reserved[words[1]] {
-			return true, fmt.Errorf("backend wants NAME [echo|unix|refused]")
+		if len(words) < 2 || !reName.MatchString(words[1]) || reserved[words[1]] {
+			return true, fmt.Errorf("backend wants NAME [echo|unix|refused|tls CERT ...]")
 		}
-		d := Declared{words[1], "echo"}
-		if len(words) == 3 {
+		d := Declared{Name: words[1], Kind: "echo"}
+		if len(words) > 2 {
 			d.Kind = words[2]
+		}
+		switch {
+		case d.Kind == "tls" && len(words) > 3:
+			d.Cert, d.Options = words[3], words[4:]
+			s.Backends = append(s.Backends, d)
+			return true, nil
+		case len(words) > 3:
+			return true, fmt.Errorf("too many words")
 		}
 		if d.Kind != "echo" && d.Kind != "unix" && d.Kind != "refused" {
 			return true, fmt.Errorf("backend kind %q", d.Kind)
 		}
 		s.Backends = append(s.Backends, d)
+	case "ca", "cert":
+		return true, s.declareCert(words)
 	case "module":
 		s.Modules = append(s.Modules, words[1:]...)
 	case "without":

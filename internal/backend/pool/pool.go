@@ -61,10 +61,15 @@ func (r *Registry) Retain(keep map[backend.Target]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for t, p := range r.pools {
-		if !keep[t] {
-			p.Drain()
-			delete(r.pools, t)
+		// Over TLS the settings are known by the requests only; what none has
+		// used since the last reload is forgotten.
+		base := t
+		base.TLS = ""
+		if keep[t] || t.TLS != "" && keep[base] && p.used.Swap(false) {
+			continue
 		}
+		p.Drain()
+		delete(r.pools, t)
 	}
 }
 
@@ -82,6 +87,7 @@ type Pool struct {
 	busy   atomic.Int64 // handed out
 	gone   atomic.Bool  // drained: keep nothing
 	aging  atomic.Bool  // some idle connections have a ttl, see Tend
+	used   atomic.Bool  // over TLS, since the last Retain
 
 	// Sessions are the TLS sessions that can be resumed; made on first use.
 	sessions atomic.Pointer[tls.ClientSessionCache]
@@ -145,6 +151,8 @@ func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool, name string) (*Co
 	}
 	if w.TLS == nil {
 		name = ""
+	} else if !p.used.Load() {
+		p.used.Store(true)
 	}
 	if !fresh && !w.NoReuse {
 		for i := range nshards {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
@@ -73,6 +74,15 @@ func failed(x *exchange.Exchange, l *link, f *fault.Fault) exchange.Verdict {
 		}
 		x.Logf(errorlog.Error, "proxy_http", "AH01114: HTTP: failed to make connection to backend: %s", host)
 		return exchange.Status(status)
+	case fault.TLSDisabled:
+		x.Logf(errorlog.Error, "proxy", "AH00961: %s: failed to enable ssl support for %s (%s)", l.scheme, l.Target.Addr, host)
+		return exchange.Status(status)
+	case fault.TLSFailed:
+		why, id := f.Err, "AH02003"
+		if c, ok := errors.AsType[*secure.CheckError](f.Err); ok {
+			id = c.ID
+		}
+		x.LogErr(errorlog.Error, "ssl", why, "%s: SSL Proxy: handshake with %s (%s) failed", id, orAddr(f.Detail, l.Target.Addr), l.Name)
 	case fault.PoolTimeout:
 		x.Logf(errorlog.Error, "proxy", "AH00941: %s: failed to acquire connection for (%s:%d)", l.scheme, host, l.Max)
 		return exchange.Status(status)

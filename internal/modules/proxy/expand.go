@@ -166,11 +166,13 @@ func (e *expansion) member(pl *place, a netip.AddrPort) *balancer.Member {
 	w.live = e.house.live.Join(key, w.configured())
 	w.links = make([]*link, len(w.links))
 	for i, from := range pl.line.Data.(*worker).links {
-		l := *from
+		l := from.copy() // the certificate must bear the name, too
 		l.live, l.Name = w.live, w.name
 		l.Target = at(from.Target, a)
-		l.Pool = e.house.pools.For(l.Target)
-		w.links[i] = &l
+		if !l.secure {
+			l.Pool = e.house.pools.For(l.Target)
+		}
+		w.links[i] = l
 	}
 	return w.params.Member(w.live, &w)
 }

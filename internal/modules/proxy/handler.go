@@ -4,12 +4,15 @@ import (
 	"strconv"
 	"strings"
 
+	"sallyport/internal/backend"
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/balancer"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 	"sallyport/internal/module"
+	"sallyport/internal/modules/ssl"
 	"sallyport/internal/workerconf"
 )
 
@@ -25,6 +28,7 @@ type handler struct {
 	reverse       []mirror
 	cookieDomain  []cookieRule
 	cookiePath    []cookieRule
+	backends      *secure.Settings // nil: SSLProxyEngine is off
 }
 
 // furnish adds the room's hooks to a Place.
@@ -41,6 +45,7 @@ func furnish(p *module.Plan, s *site, sections map[*alias]*route) {
 		reverse:       mirrors(c.Reverse, s),
 		cookieDomain:  c.CookieDomain,
 		cookiePath:    c.CookiePath,
+		backends:      ssl.Backends(p.Dir),
 	}
 	var own *route
 	if a := c.Alias.V; a != nil {
@@ -212,7 +217,17 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		x.Logf(errorlog.Warn, "proxy", noHandler, x.Path, l.scheme)
 		return exchange.Status(500), balancer.Outcome{Fault: fault.NoHandler}
 	}
-	reply, f := l.transport.Start(x, &l.Worker, &rec.req)
+	var reply backend.Reply
+	var f *fault.Fault
+	switch {
+	case !l.secure:
+		reply, f = l.transport.Start(x, &l.Worker, &rec.req)
+	case h.backends == nil:
+		f = disabled(x, l)
+	default:
+		l = l.over(h.backends, h.site.house)
+		reply, f = l.transport.Start(x, &l.Worker, &rec.req)
+	}
 	if f != nil {
 		o := balancer.Outcome{Fault: f.Kind}
 		row := f.Kind.Row()

@@ -30,16 +30,19 @@ type house struct {
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,
-// over which transport.
+// over which transport, and whether TLS is below.
 type scheme struct {
 	module    string
 	wire      string
 	transport backend.Transport
+	secure    bool
 }
 
 var schemes = map[string]scheme{
-	"http": {"proxy_http_module", "http", &http.Transport{}},
-	"ws":   {"proxy_http_module", "http", &http.Transport{}},
+	"http":  {"proxy_http_module", "http", &http.Transport{}, false},
+	"ws":    {"proxy_http_module", "http", &http.Transport{}, false},
+	"https": {"proxy_http_module", "https", &http.Transport{}, true},
+	"wss":   {"proxy_http_module", "https", &http.Transport{}, true},
 }
 
 func newHouse(b *module.Build) *house {
@@ -80,8 +83,14 @@ func (h *house) pool(t backend.Target) backend.Pool {
 		return nil
 	}
 	h.targets[t] = true
+	if h.isSecure(t.Scheme) {
+		return nil // made for the settings of the requests, see over
+	}
 	return h.pools.For(t)
 }
+
+// isSecure reports whether connections of a scheme are over TLS.
+func (h *house) isSecure(scheme string) bool { return h.schemes[scheme].secure }
 
 // settle is called when the configuration goes into service: connections to
 // targets it does not name are closed.

@@ -103,11 +103,14 @@ func (p *prober) try(watched map[*balancer.Balancer]bool) time.Duration {
 func (p *prober) probe(b *balancer.Balancer, m *balancer.Member) {
 	defer p.ended.Done()
 	l := m.Data.(*worker).links[0]
+	if o := l.last(); o != nil {
+		l = o // as the request had it that failed
+	}
 	ok := false
 	if conns, is := l.Pool.(*pool.Pool); is {
 		w := l.Worker
 		w.ConnectTimeout = min(max(w.ConnectTimeout, time.Millisecond), probeTimeout)
-		f := conns.Probe(&w)
+		f := conns.Probe(&w, l.serverName)
 		ok = f == nil || f.Kind == fault.None
 	}
 	select {

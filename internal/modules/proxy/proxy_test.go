@@ -105,7 +105,7 @@ func buildOn(t testing.TB, text string, furnish func(*house)) (*stage, diag.List
 	}
 	s := &stage{t: t, b: b, remote: &remote{body: "hello"}}
 	h := newHouse(b)
-	h.schemes = map[string]scheme{"http": {"proxy_http_module", "http", s.remote}, "ws": {"proxy_http_module", "http", s.remote}}
+	h.schemes = map[string]scheme{"http": {"proxy_http_module", "http", s.remote, false}, "ws": {"proxy_http_module", "http", s.remote, false}}
 	furnish(h)
 	s.house = h
 	s.plan = compileFor(b, h)

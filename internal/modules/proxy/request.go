@@ -229,6 +229,9 @@ func (h *handler) aim(x *exchange.Exchange, rec *record, l *link, member bool) {
 	if !h.preserveHost {
 		r.Host = l.host
 	}
+	if l.secure {
+		r.ServerName = h.serverNameFor(r.Host, l)
+	}
 	r.Prefix = ""
 	if member {
 		r.Prefix = l.path

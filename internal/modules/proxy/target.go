@@ -27,9 +27,9 @@ type target struct {
 // defaultPort of a scheme; 0: none that httpd knows.
 func defaultPort(scheme string) uint16 {
 	switch scheme {
-	case "http", "ws":
+	case "http", "ws", "h2c":
 		return 80
-	case "https", "wss":
+	case "https", "wss", "h2":
 		return 443
 	case "ftp":
 		return 21

@@ -52,6 +52,11 @@ type link struct {
 	path      string            // the URL's own path, in front of a balancer's
 	upgrade   string            // protocols a client may switch to; "*": any
 	ping      time.Duration
+
+	secure     bool   // needs TLS
+	serverName string // the host of the URL, for the handshake
+	stray      bool   // made for one request
+	overs      overs
 }
 
 // at returns the link for a server's fallback.
@@ -129,6 +134,9 @@ func (w *worker) link(f *fallback, h *house) *link {
 		path:      w.to.Path,
 		upgrade:   p.Upgrade.V,
 		ping:      max(p.Ping.V, 0),
+
+		secure:     h.isSecure(w.to.Scheme),
+		serverName: w.to.Host,
 	}
 	if l.upgrade == "" && (l.scheme == "ws" || l.scheme == "wss") {
 		l.upgrade = "WebSocket"
@@ -190,10 +198,11 @@ func hostField(t *target) string {
 // open makes a link to a place that is only known now: the authority came out
 // of a regular expression, an environment variable, a rewrite rule.
 func (l *link) open(t *target, h *house) *link {
-	n := *l
+	n := l.copy()
 	n.scheme = t.Scheme
 	n.transport = h.transport(t.Scheme)
-	n.host = hostField(t)
+	n.secure = h.isSecure(t.Scheme)
+	n.host, n.serverName = hostField(t), t.Host
 	n.Target.Scheme = h.wireScheme(t.Scheme)
 	n.Target.Network, n.Target.Addr = "tcp", t.addr()
 	if t.Socket != "" {
@@ -203,9 +212,11 @@ func (l *link) open(t *target, h *house) *link {
 	if n.upgrade == "" && (n.scheme == "ws" || n.scheme == "wss") {
 		n.upgrade = "WebSocket"
 	}
-	n.NoReuse = true
-	n.Pool = h.loose(n.Target)
-	return &n
+	n.NoReuse, n.stray = true, true
+	if !n.secure {
+		n.Pool = h.loose(n.Target)
+	}
+	return n
 }
 
 // generic is the worker of URLs that no line names: it serves them, keeps no

@@ -8,5 +8,6 @@ func compile(b *module.Build) func(*module.Plan) {
 			b.Fail(s.Engine.Pos, "SSLEngine: TLS is not served yet", "")
 		}
 	}
+	checkProxy(b)
 	return nil
 }

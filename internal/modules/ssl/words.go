@@ -229,11 +229,19 @@ func setConfCmd(c *conf.Cmd, s *serverConf, args []string) error {
 }
 
 func setCRLCheck(c *conf.Cmd, s *serverConf, args []string) error {
-	words := strings.Fields(args[0])
-	if len(words) == 0 {
-		return errors.New("SSLCARevocationCheck requires an argument")
+	k, err := parseCRLCheck(c, args)
+	if err == nil {
+		s.CRLCheck = conf.Some(c, k)
 	}
-	var k crlCheck
+	return err
+}
+
+// parseCRLCheck reads the words of SSLCARevocationCheck and SSLProxyCARevocationCheck.
+func parseCRLCheck(c *conf.Cmd, args []string) (k crlCheck, err error) {
+	name, words := c.Directive.Name, strings.Fields(args[0])
+	if len(words) == 0 {
+		return k, errors.New(name + " requires an argument")
+	}
 	switch strings.ToLower(words[0]) {
 	case "none":
 	case "leaf":
@@ -241,16 +249,15 @@ func setCRLCheck(c *conf.Cmd, s *serverConf, args []string) error {
 	case "chain":
 		k.leaf, k.chain = true, true
 	default:
-		return &diag.Err{Text: "SSLCARevocationCheck: Invalid argument '" + words[0] + "'", Expected: "none, leaf or chain", Word: 1}
+		return k, &diag.Err{Text: name + ": Invalid argument '" + words[0] + "'", Expected: "none, leaf or chain", Word: 1}
 	}
 	for i, w := range words[1:] {
 		if !strings.EqualFold(w, "no_crl_for_cert_ok") {
-			return &diag.Err{Text: "SSLCARevocationCheck: Invalid argument '" + w + "'", Expected: "no_crl_for_cert_ok", Word: i + 2}
+			return k, &diag.Err{Text: name + ": Invalid argument '" + w + "'", Expected: "no_crl_for_cert_ok", Word: i + 2}
 		}
 		k.lenient = true
 	}
-	s.CRLCheck = conf.Some(c, k)
-	return nil
+	return k, nil
 }
 
 func setVerify(c *conf.Cmd, d *dirConf, args []string) error {

@@ -1,0 +1,64 @@
+package ssl
+
+import (
+	"strconv"
+	"strings"
+
+	"sallyport/internal/backend/secure"
+	"sallyport/internal/conf"
+	"sallyport/internal/diag"
+)
+
+func setProxyVerify(c *conf.Cmd, p *proxyConf, args []string) error {
+	switch strings.ToLower(args[0]) {
+	case "none", "off":
+		p.Verify = conf.Some(c, secure.VerifyNone)
+	case "optional":
+		p.Verify = conf.Some(c, secure.VerifyOptional)
+	case "require", "on":
+		p.Verify = conf.Some(c, secure.VerifyRequire)
+	case "optional_no_ca":
+		p.Verify = conf.Some(c, secure.VerifyOptionalNoCA)
+	default:
+		return &diag.Err{Text: "SSLProxyVerify: Invalid argument '" + args[0] + "'",
+			Expected: "none, optional, require or optional_no_ca", Word: 1}
+	}
+	return nil
+}
+
+func setProxyDepth(c *conf.Cmd, p *proxyConf, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 0 {
+		return &diag.Err{Text: "SSLProxyVerifyDepth: Invalid argument '" + args[0] + "'", Expected: "a number, 0 or more", Word: 1}
+	}
+	p.Depth = conf.Some(c, n)
+	return nil
+}
+
+func setProxyProtocol(c *conf.Cmd, p *proxyConf, args []string) error {
+	v, err := parseVersions(c, args[0], allVersions)
+	if err != nil {
+		return err
+	}
+	if v == 0 {
+		return &diag.Err{Text: "SSLProxyProtocol: no protocol is left", Expected: "at least one of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3"}
+	}
+	if strings.EqualFold(strings.TrimSpace(args[0]), "all -SSLv3") || v == allVersions && !strings.Contains(strings.ToLower(args[0]), "tlsv1") {
+		// "all" is what the library offers by itself, as in a Debian httpd:
+		// versions below 1.2 must be asked for by name.
+		v = tls12 | tls13
+	}
+	if v.gap() {
+		c.Warn("SSLProxyProtocol: the versions between the lowest and the highest named are offered, too", "")
+	}
+	p.Protocols = conf.Some(c, v)
+	return nil
+}
+
+func setProxyCRLCheck(c *conf.Cmd, p *proxyConf, args []string) error {
+	k, err := parseCRLCheck(c, args)
+	if err == nil {
+		p.CRLCheck = conf.Some(c, k)
+	}
+	return err
+}
