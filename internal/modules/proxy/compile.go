@@ -17,6 +17,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/live"
 	"sallyport/internal/module"
+	"sallyport/internal/modules/ssl"
 	"sallyport/internal/urlmap"
 	"sallyport/internal/workerconf"
 )
@@ -357,7 +358,12 @@ func (d *draft) linkFor(w *worker, f int) *link { return w.link(&d.fallbacks[f],
 
 // warn tells at load what requests would find out.
 func (d *draft) warn() {
+	canTLS := ssl.Anywhere(d.b)
 	for _, w := range d.all {
+		if w.links[0].secure && !canTLS {
+			d.b.Warn(w.pos, "SSLProxyEngine is Off: requests for "+w.name+" will be answered with 500", "SSLProxyEngine On")
+			continue
+		}
 		if w.links[0].transport != nil || w.to.Open {
 			continue
 		}

@@ -24,7 +24,7 @@ func TestWarnings(t *testing.T) {
 		{"ProxyPass / http://h/\n<Location /manager>\nProxyPass !\nSetHandler balancer-manager\n</Location>", ""},
 		{"ProxyPass /app http://h/\n" + manager, ""},
 		{"ProxyPass / gopher://h/", "no protocol handler for gopher://h/"},
-		{"ProxyPass / https://h/", "no protocol handler for https://h/"},
+		{"ProxyPass / https://h/", "SSLProxyEngine is Off"},
 		{"BalancerMember balancer://b http://h\nBalancerMember balancer://b http://H:80 route=a", "is a member already (line 1)"},
 		{"ProxyPass / balancer://b/ lbmethod=bytraffic", "E unknown lbmethod"},
 		{"ProxyRequests Off\nNoProxy .x.test", "NoProxy has no effect"},

@@ -44,6 +44,25 @@ func Backends(dir conf.Vector) *secure.Settings {
 	return secure.New(p.options())
 }
 
+// Anywhere reports whether SSLProxyEngine is on somewhere in a configuration.
+func Anywhere(b *module.Build) bool {
+	on := func(v conf.Vector) bool {
+		p := far.Of(v)
+		return p != nil && p.Engine.V
+	}
+	for _, sb := range b.Servers {
+		if on(sb.Dir) {
+			return true
+		}
+		for _, sec := range sb.Source.Sections {
+			if on(sec.Dir) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (p *proxyConf) options() secure.Options {
 	o := secure.Options{
 		Verify:      p.Verify.V,
