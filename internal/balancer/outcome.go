@@ -138,6 +138,31 @@ func (b *Balancer) cause(o Outcome) Cause {
 	return NoCause
 }
 
+// Why says in a few words why the member was put into error; f is the fault of
+// the attempt, nil when the member answered.
+func (v Verdict) Why(f *fault.Fault) string {
+	switch v.Cause {
+	case CauseStatus:
+		return fmt.Sprintf("answered %d (failonstatus)", v.Status)
+	case CauseTimeout:
+		return "no answer in time (failontimeout)"
+	case CauseEject:
+		return fmt.Sprintf("ejected for %v: %s", v.Hold, v.Detail)
+	}
+	if f == nil {
+		return ""
+	}
+	text := map[fault.Kind]string{
+		fault.ConnectFailed: "connect failed", fault.ConnectTimeout: "no connection in time",
+		fault.Unresolved: "its name has no address", fault.TLSDisabled: "TLS is not enabled",
+		fault.TLSFailed: "TLS handshake failed", fault.PingTimeout: "no answer to the ping",
+	}[f.Kind]
+	if f.Err != nil {
+		text += ": " + f.Err.Error()
+	}
+	return text
+}
+
 // Line is the error log's line about a member put into error: httpd's module,
 // id and text; ok is false when there is none to write.
 func (v Verdict) Line() (module, id, text string, ok bool) {

@@ -96,3 +96,16 @@ func (w *Worker) Retries() uint32 { return w.retries }
 
 // Fails counts the failures since the last success; locked.
 func (w *Worker) Fails() uint32 { return w.fails }
+
+// Cause is why a worker is in error, in words for people, and since when.
+type Cause struct {
+	At   time.Time
+	Text string
+}
+
+// SetCause notes why the worker went into error; no lock needed.
+func (w *Worker) SetCause(at time.Time, text string) { w.cause.Store(&Cause{at, text}) }
+
+// Cause is what SetCause noted last; nil: nothing yet. It stays when the error
+// is over; no lock needed.
+func (w *Worker) Cause() *Cause { return w.cause.Load() }

@@ -189,6 +189,18 @@ func (r *Registry) Workers() []*Worker {
 	return out
 }
 
+// Members appends the running members of all balancers to list, in no order.
+func (r *Registry) Members(list []*Worker) []*Worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		if !w.Plain() {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
 // Overlay returns a copy of the edits that hold.
 func (r *Registry) Overlay() Overlay {
 	r.mu.Lock()

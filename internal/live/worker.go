@@ -39,6 +39,7 @@ type Worker struct {
 	// troubled is set while errorAt or retries say something, so that a good
 	// outcome need not take the lock to find nothing to do.
 	troubled atomic.Bool
+	cause    atomic.Pointer[Cause]
 
 	// Guarded by bal's lock.
 	settings Settings

@@ -10,6 +10,7 @@ import (
 
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
+	"sallyport/internal/chart"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
@@ -157,6 +158,8 @@ type Env struct {
 	Logs logfile.Opener
 	// Scoreboard tells what the process is doing; nil with -t.
 	Scoreboard Scoreboard
+	// Charts is the last hour of balancers' members; nil with -t.
+	Charts *chart.Recorder
 	// Now is the clock; time.Now outside of tests.
 	Now func() time.Time
 }

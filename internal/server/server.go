@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/chart"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/keeper"
@@ -27,6 +28,8 @@ type Server struct {
 	Watch *watch.Watcher
 	Pools *pool.Registry
 	Live  *live.Registry
+	// Charts is the last hour of balancers' members.
+	Charts *chart.Recorder
 	// Keeper opens sockets and logs; nil: with the rights of this process. Set
 	// before the first Env.
 	Keeper *keeper.Keeper
@@ -52,7 +55,7 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), listeners: map[string]*listener{}}
+	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Charts: new(chart.Recorder), listeners: map[string]*listener{}}
 	s.board.started = time.Now()
 	s.front = &h1.Front{House: s, Watch: w}
 	s.gate.full = func(limit int64) {
@@ -66,7 +69,7 @@ func New() (*Server, error) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s}
+	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s, Charts: s.Charts}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.

@@ -3,6 +3,8 @@ package server
 import (
 	"runtime/debug"
 	"time"
+
+	"sallyport/internal/live"
 )
 
 // tend does what must be done from time to time whoever comes by: one ticker
@@ -12,12 +14,18 @@ func (s *Server) tend() {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	var c crowd
+	var members []*live.Worker
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
 		case <-t.C:
 			s.Pools.Tend()
+			if s.Charts.Wanted() {
+				members = s.Live.Members(members[:0])
+				s.Charts.Tick(time.Now(), members)
+				clear(members)
+			}
 			if c.left(s.front.Running()) {
 				debug.FreeOSMemory()
 			}

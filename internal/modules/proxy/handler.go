@@ -184,6 +184,7 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		o.Safe = rec.req.Replay && !x.Begun && !rec.req.Streaming
 		verdict := b.Done(&rec.pick, o, now())
 		if verdict.Error {
+			rec.pick.Member.Worker.SetCause(now(), verdict.Why(rec.fault))
 			h.site.house.prober.look(b)
 		}
 		if module, id, text, ok := verdict.Line(); ok {
@@ -228,6 +229,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		l = l.over(h.backends, h.site.house)
 		reply, f = l.transport.Start(x, &l.Worker, &rec.req)
 	}
+	rec.fault = f
 	if f != nil {
 		o := balancer.Outcome{Fault: f.Kind}
 		row := f.Kind.Row()

@@ -4,6 +4,7 @@ import (
 	"sallyport/internal/backend"
 	"sallyport/internal/balancer"
 	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
 )
 
 // record is what the room keeps about one exchange between its hooks: the
@@ -35,7 +36,8 @@ type record struct {
 	expects bool   // the client sent Expect: 100-continue
 	pick    balancer.Pick
 	vars    []balancer.Var
-	paced   bool // the balancer wants to know when the answer began
+	fault   *fault.Fault // of the last attempt, before its answer began
+	paced   bool         // the balancer wants to know when the answer began
 }
 
 // recordOf gives the exchange a fresh record.
