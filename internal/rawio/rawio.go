@@ -10,3 +10,12 @@
 // The caller must hold the descriptor (be inside a RawConn callback), and keep
 // the buffers small: the thread cannot be preempted meanwhile.
 package rawio
+
+// advance takes n bytes off the front of the parts.
+func advance(parts *[3][]byte, n int) {
+	for i := range parts {
+		m := min(n, len(parts[i]))
+		parts[i] = parts[i][m:]
+		n -= m
+	}
+}

@@ -20,6 +20,41 @@ func Write(fd int, p []byte) (n int, err error) {
 	return call(syscall.SYS_SENDTO, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 }
 
+// Writev writes the parts in one go, once, and takes what was written off them;
+// n may be less than all of it.
+func Writev(fd int, parts *[3][]byte) (n int, err error) {
+	if len(parts[1])+len(parts[2]) == 0 { // send(2) has less to look at
+		n, err = Write(fd, parts[0])
+		parts[0] = parts[0][n:]
+		return n, err
+	}
+	var vec [len(parts)]unix.Iovec
+	k, room := 0, Max
+	for _, p := range parts {
+		if p = p[:min(len(p), room)]; len(p) > 0 {
+			vec[k].Base = &p[0]
+			vec[k].SetLen(len(p))
+			room -= len(p)
+			k++
+		}
+	}
+	msg := unix.Msghdr{Iov: &vec[0]}
+	msg.SetIovlen(k)
+	for {
+		r, _, e := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
+		switch e {
+		case 0:
+			advance(parts, int(r))
+			return int(r), nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, syscall.EAGAIN
+		}
+		return 0, e
+	}
+}
+
 // Queued is how many bytes written to a TCP socket its peer has not yet
 // acknowledged; 0 when that cannot be known.
 func Queued(fd int) int {

@@ -27,6 +27,24 @@ func Write(fd int, p []byte) (n int, err error) {
 	}
 }
 
+// Writev writes the parts, one after the other, and takes what was written off
+// them; n may be less than all of it.
+func Writev(fd int, parts *[3][]byte) (n int, err error) {
+	for _, p := range parts {
+		m, err := Write(fd, p)
+		n += m
+		if err != nil || m < len(p) {
+			advance(parts, n)
+			if n > 0 {
+				return n, nil
+			}
+			return 0, err
+		}
+	}
+	advance(parts, n)
+	return n, nil
+}
+
 // Queued is how many bytes written to a TCP socket its peer has not yet
 // acknowledged; 0 when that cannot be known.
 func Queued(int) int { return 0 }

@@ -27,6 +27,12 @@ func readAhead(x *exchange.Exchange, r *backend.Request) *fault.Fault {
 	case r.Whole || r.Streaming || r.Ahead != nil || r.Expect:
 		return nil
 	}
+	if w, ok := r.Body.Reader.(interface{ Whole() []byte }); ok && r.Body.Length <= aheadBytes {
+		if r.Ahead = w.Whole(); r.Ahead != nil {
+			r.Whole = true
+			return nil
+		}
+	}
 	size := int64(aheadBytes)
 	if (r.SendLength || r.HTTP10) && r.Body.Length < 0 {
 		return spool(r) // HTTP/1.0 knows no other way to say where a request ends
@@ -84,16 +90,14 @@ func bodyFault(err error) *fault.Fault {
 	return f
 }
 
+const crlf = "\r\n"
+
 // writeHead puts the request line, the fields and what is at hand of the body
 // into c.out. It reports false for a head that must not be sent: some field a
 // room has set would end its line early.
 func (c *conn) writeHead() bool {
 	r := c.req
 	b := buffer.GetSmall()[:0]
-	if len(r.Ahead) > 0 {
-		buffer.Put(b)
-		b = buffer.GetLarge()[:0]
-	}
 	b = append(b, r.Method...)
 	b = append(b, ' ')
 	b = append(b, r.Prefix...)
@@ -146,21 +150,23 @@ func (c *conn) writeHead() bool {
 	if r.HTTP10 || r.Close {
 		c.keep = false
 	}
-	switch {
-	case len(r.Ahead) == 0:
-	case chunked:
+	end := ""
+	if chunked && len(r.Ahead) > 0 {
 		b = wire.AppendChunkHead(b, int64(len(r.Ahead)))
-		b = append(b, r.Ahead...)
-		b = append(b, '\r', '\n')
-	default:
-		b = append(b, r.Ahead...)
+		end = crlf
 	}
 	if r.Whole && r.ExtraCRLF {
-		b = append(b, '\r', '\n')
+		end = crlf
+	}
+	if len(b)+len(r.Ahead)+len(end) <= cap(b) {
+		b = append(append(b, r.Ahead...), end...)
+		c.out = [3][]byte{b}
+	} else {
+		c.out = [3][]byte{b, r.Ahead, []byte(end)}
 	}
 	if !r.Whole {
 		c.sender = &sender{c: c, body: r.Body, chunked: chunked, hold: r.Expect}
 	}
-	c.out, c.head = b, b
+	c.head = b
 	return whole
 }

@@ -35,10 +35,10 @@ type conn struct {
 	x    *exchange.Exchange
 	req  *backend.Request
 
-	out  []byte // of head, what is still to be sent
-	head []byte // the request's head and its body's first bytes; borrowed
-	in   []byte // read buffer; nil while waiting for an answer
-	r, w int    // unread: in[r:w]
+	out  [3][]byte // what is still to be sent of head and the body's first bytes
+	head []byte    // the request's head; borrowed
+	in   []byte    // read buffer; nil while waiting for an answer
+	r, w int       // unread: in[r:w]
 
 	step   func(uintptr) bool // receive, as a value made once
 	unsent bool               // receive has not yet sent out
@@ -213,16 +213,17 @@ var (
 // receive is the callback of RawConn.Read, and with fd 0 its plain stand-in.
 func (c *conn) receive(fd uintptr) bool {
 	if c.unsent {
-		if fd != 0 && len(c.out) <= rawio.Max {
-			if n, err := rawio.Write(int(fd), c.out); err == nil {
+		if fd != 0 {
+			if n, err := rawio.Writev(int(fd), &c.out); err == nil {
 				c.sent += int64(n)
-				c.out = c.out[n:]
 			}
 		}
-		for len(c.out) > 0 {
-			n, err := c.Net.Write(c.out)
+		for i := range c.out {
+			if len(c.out[i]) == 0 {
+				continue
+			}
+			n, err := c.Net.Write(c.out[i])
 			c.sent += int64(n)
-			c.out = c.out[n:]
 			if err != nil {
 				c.err = err
 				return true
@@ -332,7 +333,7 @@ func (c *conn) tidy() {
 		c.dropIn()
 	}
 	buffer.Put(c.head)
-	c.x, c.req, c.out, c.head, c.sender = nil, nil, nil, nil, nil
+	c.x, c.req, c.out, c.head, c.sender = nil, nil, [3][]byte{}, nil, nil
 }
 
 // LocalPort implements backend.Reply.

@@ -147,6 +147,22 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Whole takes the content in one piece where it lies, if all of it has come;
+// nil if not. The bytes are valid until the exchange ends.
+func (b *body) Whole() []byte {
+	c := b.c
+	if b.kind != wire.Counted || b.err != nil || b.left == 0 || int64(c.w-c.r) < b.left {
+		return nil
+	}
+	n := int(b.left)
+	p := c.in[c.r : c.r+n : c.r+n]
+	c.r += n
+	b.left = 0
+	b.take(n)
+	b.err = io.EOF
+	return p
+}
+
 // ended reports that the content was read to its end.
 func (b *body) ended() bool {
 	switch b.kind {

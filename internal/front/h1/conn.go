@@ -100,6 +100,7 @@ type conn struct {
 	since time.Duration // when the wait for a request, its head or its body began
 	late  bool          // dead has looked twice at this wait
 	first bool          // no request has come yet
+	large bool          // the last request needed a large buffer: the next may
 	set   *exchange.ServerSettings
 	hang  hangup
 }
@@ -498,6 +499,7 @@ func (c *conn) finish() {
 		c.next = goodbye
 	}
 	if c.x != nil {
+		c.large = c.large && c.x.BytesIn > buffer.Small
 		exchange.Put(c.x)
 		c.x = nil
 	}
@@ -539,27 +541,39 @@ func firstLine(head string) string {
 func (c *conn) room() {
 	switch {
 	case c.in == nil:
-		c.in = buffer.GetSmall()
+		if c.large {
+			c.in = buffer.GetLarge()
+		} else {
+			c.in = buffer.GetSmall()
+		}
 		c.r, c.w = 0, 0
 	case c.r == c.w:
 		c.r, c.w = 0, 0
+	case c.x != nil && c.body.kind == wire.Counted && c.body.left > int64(len(c.in)-c.r):
+		c.grow() // for a gathered body, whose length is known
 	case c.w < len(c.in):
 	case c.r > 0:
 		c.w = copy(c.in, c.in[c.r:c.w])
 		c.r = 0
 	default:
-		// Only an incomplete head or a gathered body gets here; Check and
-		// mayGather bound them.
-		var big []byte
-		if len(c.in) < buffer.Large {
-			big = buffer.GetLarge()
-		} else {
-			big = make([]byte, 2*len(c.in))
-		}
-		c.w = copy(big, c.in[:c.w])
-		buffer.Put(c.in)
-		c.in = big
+		c.grow()
 	}
+}
+
+// grow moves what is in the buffer to a larger one. Only an incomplete head or
+// a gathered body needs it; Check and mayGather bound them.
+func (c *conn) grow() {
+	var big []byte
+	if len(c.in) < buffer.Large {
+		big = buffer.GetLarge()
+		c.large = true
+	} else {
+		big = make([]byte, 2*len(c.in))
+	}
+	c.w = copy(big, c.in[c.r:c.w])
+	c.r = 0
+	buffer.Put(c.in)
+	c.in = big
 }
 
 // shrink gives an empty buffer back.

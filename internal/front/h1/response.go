@@ -32,10 +32,10 @@ type response struct {
 	informed bool // a 100 was sent
 	ended    bool
 	upgraded bool
-	err      error // the client can't be written to any more
-	sampled  bool  // queued was taken since the write at hand began
-	queued   int   // bytes that the client had not taken then
-	vec      [3][]byte
+	err      error     // the client can't be written to any more
+	sampled  bool      // queued was taken since the write at hand began
+	queued   int       // bytes that the client had not taken then
+	vec      [3][]byte // a head or chunk head, a body, the end of a chunk
 	bufs     net.Buffers
 }
 
@@ -290,10 +290,8 @@ func (o *response) Write(p []byte) (int, error) {
 		return n, nil
 	}
 	o.vec = [3][]byte{o.buf, p, nil}
-	o.bufs = o.vec[:2]
 	if extra > 0 {
 		o.vec[2] = crlf
-		o.bufs = o.vec[:3]
 	}
 	err := o.send()
 	o.drop()
@@ -338,9 +336,20 @@ func (o *response) Flush() error {
 	return o.err
 }
 
-// send writes o.bufs whole.
+// send writes o.vec whole.
 func (o *response) send() error {
 	o.arm()
+	o.bufs = o.vec[:0]
+	if o.c.inside && o.c.secure == nil {
+		if n, err := rawio.Writev(o.c.fd, &o.vec); err == nil {
+			o.x.BytesOut += int64(n)
+		}
+	}
+	for _, b := range o.vec {
+		if len(b) > 0 {
+			o.bufs = append(o.bufs, b)
+		}
+	}
 	if o.c.secure != nil {
 		o.flushSecure(o.bufs...)
 		o.bufs = nil
