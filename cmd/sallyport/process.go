@@ -62,6 +62,7 @@ func listens(c *core.ProcessConf) []server.Listen {
 	var out []server.Listen
 	for _, l := range c.Listen {
 		port := strconv.Itoa(int(l.Port))
+		s.Defer = c.DeferAccept(l.Proto)
 		if len(l.Addrs) == 0 {
 			out = append(out, server.Listen{Network: "tcp", Addr: ":" + port, Sockets: s})
 		}

@@ -26,6 +26,9 @@ type Sockets struct {
 	Backlog    int // connections that may wait to be accepted; 0: as many as the system allows
 	SendBuffer int // bytes; 0: the system's choice
 	RecvBuffer int
+	// Defer is how many seconds the system may hold a connection back that has
+	// brought no byte; 0: it is handed over at once.
+	Defer int
 }
 
 func (l Listen) key() string { return l.Network + " " + l.Addr }
@@ -131,6 +134,7 @@ func (l *listener) tune() {
 	raw.Control(func(fd uintptr) {
 		s := int(fd)
 		syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+		deferAccept(s, l.Defer)
 		if l.SendBuffer > 0 {
 			syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_SNDBUF, l.SendBuffer)
 		}

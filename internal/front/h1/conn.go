@@ -67,6 +67,7 @@ type Front struct {
 
 	running atomic.Int64 // connections that have a goroutine
 	closed  atomic.Bool  // Close was called
+	spare   spare
 }
 
 // Running counts the connections that have a goroutine: those with an exchange
@@ -188,7 +189,7 @@ func (f *Front) Serve(nc net.Conn) {
 		}
 	}
 	c.settle()
-	go c.run()
+	f.spare.run(c)
 }
 
 // settle makes a new connection ready to run.
@@ -217,7 +218,9 @@ func (f *Front) Drain() {
 // Close closes every connection, whatever it is doing. It does not wait for
 // exchanges under way to notice.
 func (f *Front) Close() {
-	f.closed.Store(true)
+	if !f.closed.Swap(true) {
+		f.spare.close()
+	}
 	f.Watch.Each(func(d watch.Deadliner) {
 		c, ok := d.(*conn)
 		if !ok || c.front != f {
@@ -486,11 +489,20 @@ func (c *conn) serve() {
 	case c.out.upgraded || x.Aborted || c.out.err != nil:
 		c.broken = x.Aborted || c.out.err != nil
 		c.next = hangUp
+	case !c.out.keep && c.said():
+		c.next = hangUp
 	case !c.out.keep || !c.body.skip():
 		c.next = goodbye
 	}
 	c.guard.Rest()
 	c.finish()
+}
+
+// said reports that the client has announced this request as its last, and has
+// sent nothing behind it: closing can destroy nothing.
+func (c *conn) said() bool {
+	v, ok := c.x.Request.Header.Known(message.Connection)
+	return ok && message.HasToken(v, "close") && c.body.ended() && c.r == c.w && c.w < len(c.in)
 }
 
 // finish ends an exchange, or the attempt at one.
@@ -724,7 +736,7 @@ func (c *conn) watch() (ok bool) {
 func (c *conn) Event(watch.Event) {
 	if c.state.CompareAndSwap(parked, idle) {
 		c.guard.Arm(c.front.patience())
-		go c.run()
+		c.front.spare.run(c)
 	} else {
 		c.state.CompareAndSwap(parking, woken)
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"sallyport/internal/conf"
@@ -84,6 +85,8 @@ type DirConf struct {
 type ProcessConf struct {
 	Listen     []Listen
 	Backlog    conf.Opt[int]           // ListenBacklog
+	Eager      []string                // protocols with AcceptFilter none
+	Defer      conf.Opt[int]           // ListenTCPDeferAccept, seconds
 	SendBuffer conf.Opt[int]           // SendBufferSize, bytes; 0: the system's
 	RecvBuffer conf.Opt[int]           // ReceiveBufferSize, bytes; 0: the system's
 	PidFile    conf.Opt[string]        // absolute
@@ -104,6 +107,18 @@ const (
 	defaultThreads   = 25
 	defaultProcesses = 16
 )
+
+// DeferAccept is how many seconds connections of a protocol may be held back
+// until they bring a byte.
+func (p *ProcessConf) DeferAccept(proto string) int {
+	switch {
+	case slices.Contains(p.Eager, proto):
+		return 0
+	case p.Defer.Is:
+		return p.Defer.V
+	}
+	return 30 // httpd's
+}
 
 // MaxWorkers is how many exchanges may be under way at once: MaxRequestWorkers,
 // else what ThreadsPerChild and ServerLimit would make in httpd; 0: nothing is

@@ -431,6 +431,10 @@ Listen 127.0.0.1:443
 Listen [::1]:8080 HTTPS
 Listen localhost:82 foo
 ListenBacklog 7
+AcceptFilter http data
+AcceptFilter FOO none
+AcceptFilter https none
+AcceptFilter https data
 PidFile run/pid
 GracefulShutdownTimeout 5`)
 	if diags.Failed() {
@@ -446,6 +450,9 @@ GracefulShutdownTimeout 5`)
 	}
 	if l := p.Listen[4]; len(l.Addrs) == 0 || !l.Addrs[0].IsLoopback() || l.Proto != "foo" {
 		t.Errorf("localhost: %+v", l)
+	}
+	if p.DeferAccept("http") != 30 || p.DeferAccept("https") != 30 || p.DeferAccept("foo") != 0 {
+		t.Errorf("AcceptFilter: %v", p.Eager)
 	}
 	if p.Backlog.V != 7 || p.PidFile.V != "/srv/run/pid" || p.Drain.V != 5*time.Second {
 		t.Errorf("%+v", p)

@@ -118,6 +118,25 @@ func (l *Listen) clashes(m *Listen) bool {
 	return len(l.Addrs) == 0 || slices.ContainsFunc(l.Addrs, func(a netip.Addr) bool { return slices.Contains(m.Addrs, a) })
 }
 
+func setAcceptFilter(c *conf.Cmd, p *ProcessConf, args []string) error {
+	proto := strings.ToLower(args[0])
+	p.Eager = slices.DeleteFunc(p.Eager, func(other string) bool { return other == proto })
+	if args[1] == "none" {
+		p.Eager = append(p.Eager, proto)
+	}
+	return nil
+}
+
+func setDeferAccept(c *conf.Cmd, p *ProcessConf, args []string) error {
+	n := number(args[0])
+	if n <= 0 {
+		return &diag.Err{Text: "ListenTCPDeferAccept must be > 0", Word: 1}
+	}
+	remark(c, args[0])
+	p.Defer = conf.Some(c, n)
+	return nil
+}
+
 func setBacklog(c *conf.Cmd, p *ProcessConf, args []string) error {
 	n := number(args[0])
 	if n <= 0 {

@@ -32,6 +32,8 @@ var directives = []conf.Directive{
 
 	// Listening (listen.go).
 	{Name: "Listen", In: top, Args: conf.Many, Help: "port, or address:port, and the protocol spoken there", Set: Process.Do(setListen)},
+	{Name: "AcceptFilter", In: top, Args: conf.Two, Help: "a protocol of Listen, and none: its connections are handed over before they bring a byte", Set: Process.Do(setAcceptFilter)},
+	{Name: "ListenTCPDeferAccept", In: top, Args: conf.One, Help: "seconds after which a connection is handed over without having brought a byte", Set: Process.Do(setDeferAccept)},
 	{Name: "ListenBacklog", In: top, Args: conf.One, Help: "how many connections may wait to be accepted", Set: Process.Do(setBacklog)},
 	{Name: "SendBufferSize", In: top, Args: conf.One, Help: "bytes of the system's send buffer; 0 for its own choice", Set: buffer(func(p *ProcessConf) *conf.Opt[int] { return &p.SendBuffer })},
 	{Name: "ReceiveBufferSize", In: top, Args: conf.One, Help: "bytes of the system's receive buffer; 0 for its own choice", Set: buffer(func(p *ProcessConf) *conf.Opt[int] { return &p.RecvBuffer })},
@@ -89,8 +91,6 @@ var directives = []conf.Directive{
 	Accept("ReadBufferSize", anywhere, conf.One, "bytes read at a time", whyBuffers, checkUint),
 	Accept("FlushMaxThreshold", servers, conf.One, "bytes held back at most", whyBuffers, checkUint),
 	Accept("FlushMaxPipelined", servers, conf.One, "responses held back at most", whyBuffers, checkFlush),
-	Accept("AcceptFilter", top, conf.Two, "when the system hands over a connection", whySockets, nil),
-	Accept("ListenTCPDeferAccept", top, conf.One, "when the system hands over a connection", whySockets, checkPositive),
 	Accept("ListenCoresBucketsRatio", top, conf.One, "processor cores per listening socket", "Go spreads connections over the cores", checkPositive),
 	Accept("Protocol", servers, conf.One, "protocol of a server", "Listen and Protocols say it", nil),
 	Accept("ProtocolsHonorOrder", servers, conf.One, "whose order of protocols counts", "there is one protocol yet", checkOrder),
