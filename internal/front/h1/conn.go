@@ -318,12 +318,17 @@ func (c *conn) ready(fd uintptr) bool {
 		}
 		return false
 	}
+	drained := false
 	for {
 		c.inside = true
 		stop := c.buffered()
 		c.inside = false
 		if stop {
 			return true
+		}
+		if drained {
+			c.shrink()
+			return false
 		}
 		c.room()
 		var n int
@@ -336,6 +341,12 @@ func (c *conn) ready(fd uintptr) bool {
 		switch {
 		case n > 0:
 			c.w += n
+			// There was no more than that, and the next bytes will be told of:
+			// to ask again would cost a system call per request. Only the end of
+			// the stream may have come along untold; clients that say all at
+			// once and leave do so at their first request, so others may learn
+			// it late, when the connection is parked.
+			drained = c.w < len(c.in) && c.client.Served > 0 && c.secure == nil
 		case err == syscall.EAGAIN:
 			c.shrink()
 			return false
