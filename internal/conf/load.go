@@ -220,6 +220,10 @@ func (ld *Loader) Path(p string) string {
 // ServerRoot.
 func (c *Cmd) Path(p string) string { return c.Loader.Path(p) }
 
+// ReadFile reads a file with the rights that configuration files are read with;
+// path must be absolute.
+func (ld *Loader) ReadFile(path string) ([]byte, error) { return ld.opts.ReadFile(path) }
+
 // Defined reports whether name was set with Define or -D.
 func (ld *Loader) Defined(name string) bool { return ld.vars.defined(name) }
 

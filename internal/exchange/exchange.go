@@ -173,12 +173,15 @@ type Client struct {
 	Remote, Local netip.AddrPort // of the socket
 	// Addr is the client's address as Require, logs and X-Forwarded-For see
 	// it: Remote, unless a room (remoteip) learnt better.
-	Addr   netip.AddrPort
-	TLS    *TLS // nil on a clear connection
-	Since  time.Time
-	ID     uint64 // unique within the process
-	text   string // see Text
-	textOf netip.Addr
+	Addr netip.AddrPort
+	// Announced: Addr is what a proxy in front said when it connected (PROXY
+	// protocol).
+	Announced bool
+	TLS       *TLS // nil on a clear connection
+	Since     time.Time
+	ID        uint64 // unique within the process
+	text      string // see Text
+	textOf    netip.Addr
 	// Served counts the exchanges before this one on the connection.
 	Served int
 
@@ -186,6 +189,20 @@ type Client struct {
 	Name atomic.Pointer[Hostname]
 
 	logged atomic.Bool // the once-per-connection lines are written
+	whole  *Client     // see For; nil: this is the connection's own
+}
+
+// For makes the Client of one exchange that came on behalf of another address
+// than the connection's.
+func (c *Client) For(addr netip.AddrPort) *Client {
+	whole := c
+	if c.whole != nil {
+		whole = c.whole
+	}
+	return &Client{
+		Remote: c.Remote, Local: c.Local, Addr: addr, Announced: c.Announced, TLS: c.TLS,
+		Since: c.Since, ID: c.ID, Served: c.Served, whole: whole,
+	}
 }
 
 // Hostname is the result of looking an address up in the DNS.

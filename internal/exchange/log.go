@@ -96,8 +96,11 @@ func (v *logView) LogItem(letter byte, arg string) string {
 func (v *logView) FirstLine() (connection, request bool) {
 	request = !v.logged
 	v.logged = true
-	if v.Client != nil {
-		connection = v.Client.logged.CompareAndSwap(false, true)
+	if c := v.Client; c != nil {
+		if c.whole != nil {
+			c = c.whole
+		}
+		connection = c.logged.CompareAndSwap(false, true)
 	}
 	return connection, request
 }

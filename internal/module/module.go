@@ -6,6 +6,7 @@ package module
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 
 	"sallyport/internal/backend/pool"
@@ -63,6 +64,9 @@ type Build struct {
 	// Handlers tells by a handler's name which room has it and whether that
 	// counts as loaded.
 	Handlers map[string]Handler
+	// Announced is set by the room that has connections begin with a PROXY
+	// header; nil: none does.
+	Announced *Announced
 	// Env opens what outlives the snapshot and needs the process: logs, live
 	// state. With -t it opens nothing.
 	Env Env
@@ -77,6 +81,16 @@ type Build struct {
 type Handler struct {
 	Room   string // "status"
 	Loaded bool
+}
+
+// Announced tells which connections begin with a PROXY header: by the local
+// address, as virtual hosts are found by it.
+type Announced struct {
+	// Of has the servers that say so themselves, by exchange.Server.Index; false
+	// keeps the header away from addresses that others want it at.
+	Of map[int]bool
+	// Except reports the clients that send none.
+	Except func(client netip.Addr) bool
 }
 
 // ServerBuild pairs a server with its merged configuration.

@@ -16,3 +16,8 @@ func Silent(fd int) bool {
 	_, err := call(syscall.SYS_RECVFROM, fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == syscall.EAGAIN
 }
+
+// Peek is Read that leaves the bytes where they are.
+func Peek(fd int, p []byte) (n int, err error) {
+	return call(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_PEEK)
+}

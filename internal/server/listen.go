@@ -197,7 +197,7 @@ func (s *Server) accept(l *listener) {
 		switch {
 		case err == nil:
 			pause = 0
-			s.front.Serve(nc)
+			s.arrive(nc)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:

@@ -41,6 +41,7 @@ type Server struct {
 	gate     gate
 	open     openConns
 	board    board
+	arrivals arrivals
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
@@ -142,6 +143,7 @@ func (s *Server) Stop(ctx context.Context) {
 		return
 	}
 	s.useListeners(nil, nil)
+	s.arrivals.stop()
 	// Again and again: a connection may have begun to wait just after.
 	for s.front.Drain(); s.countVisits() > 0 && ctx.Err() == nil; s.front.Drain() {
 		select {

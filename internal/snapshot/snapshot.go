@@ -27,6 +27,7 @@ type Snapshot struct {
 	Servers []*module.ServerBuild
 
 	hosts    hosts
+	announce *announce
 	sites    []*site // by exchange.Server.Index
 	openings []module.Opening
 	opened   int
@@ -75,6 +76,7 @@ func Build(cfg *conf.Config, rooms []*module.Room, env module.Env) (*Snapshot, d
 		}
 	}
 	s.hosts.build(b)
+	s.announce = newAnnounce(b.Announced, &s.hosts)
 	for i, sb := range b.Servers {
 		st := newSite(sb, cfg.Main, i > 0, plans)
 		s.sites = append(s.sites, st)

@@ -173,14 +173,18 @@ const (
 	given               // nothing: somebody else has the connection
 )
 
-// Serve takes over a client connection; it returns at once.
-func (f *Front) Serve(nc net.Conn) {
+// Serve takes over a client connection; it returns at once. from is the client
+// that a proxy in front has announced; the zero value: nobody was.
+func (f *Front) Serve(nc net.Conn, from netip.AddrPort) {
 	c := &conn{front: f, nc: nc, io: nc, fd: -1}
 	c.client = exchange.Client{
 		Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr()),
 		Since: time.Now(), ID: ids.Add(1),
 	}
 	c.client.Addr = c.client.Remote
+	if from.IsValid() {
+		c.client.Addr, c.client.Announced = from, true
+	}
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		c.tcp = tcp
 		if raw, err := tcp.SyscallConn(); err == nil {

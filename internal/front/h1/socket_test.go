@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func open(t *testing.T, h exchange.House) *door {
 			if err != nil {
 				return
 			}
-			d.Serve(nc)
+			d.Serve(nc, netip.AddrPort{})
 		}
 	}()
 	t.Cleanup(d.shut)
@@ -407,7 +408,7 @@ func TestTimeouts(t *testing.T) {
 			defer w.Close()
 			f := &Front{House: h, Watch: w}
 			client, server := tcpPair(t)
-			f.Serve(server)
+			f.Serve(server, netip.AddrPort{})
 			io.WriteString(client, c.send)
 			b, _ := io.ReadAll(client)
 			client.Close()

@@ -33,6 +33,7 @@ import (
 	"sallyport/internal/modules/proxy_balancer"
 	"sallyport/internal/modules/proxy_http"
 	"sallyport/internal/modules/proxy_wstunnel"
+	"sallyport/internal/modules/remoteip"
 	"sallyport/internal/modules/reqtimeout"
 	"sallyport/internal/modules/rewrite"
 	"sallyport/internal/modules/setenvif"
@@ -52,6 +53,7 @@ var Rooms = []*module.Room{
 	&version.Room,
 	&macro.Room,
 	&reqtimeout.Room,
+	&remoteip.Room,
 	&log_config.Room,
 	&logio.Room,
 	&env.Room,
