@@ -33,6 +33,9 @@ type Target struct {
 	TLS string
 	// ALPN are the protocols offered in the handshake, with commas between.
 	ALPN string
+	// ProxyProtocol is the version of the PROXY protocol header that begins
+	// each connection; 0: none.
+	ProxyProtocol int
 }
 
 // Worker is what a transport needs to know of a worker; immutable, made when

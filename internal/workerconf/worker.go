@@ -40,11 +40,12 @@ type Worker struct {
 	ReceiveBufferSize conf.Opt[int] // bytes; 0: the system's
 	ResponseFieldSize conf.Opt[int] // bytes
 
-	FlushPackets conf.Opt[Flush]
-	FlushWait    conf.Opt[time.Duration]
-	Upgrade      conf.Opt[string] // protocols; "*": any
-	Secret       conf.Opt[string]
-	Flusher      conf.Opt[string]
+	FlushPackets  conf.Opt[Flush]
+	FlushWait     conf.Opt[time.Duration]
+	Upgrade       conf.Opt[string] // protocols; "*": any
+	ProxyProtocol conf.Opt[int]    // version; 0: none
+	Secret        conf.Opt[string]
+	Flusher       conf.Opt[string]
 
 	Health Health
 }
@@ -358,6 +359,16 @@ var WorkerParams = []Param{
 				s.text = "*"
 			}
 			return short(s, &w.Upgrade, 16, "upgrade protocol length must be < %d characters")
+		}},
+	{Name: "proxyprotocol", Kind: "v1|v2|off", Default: "off",
+		Help: "begin each connection with a PROXY protocol header that tells the client's address; connections then serve one client only (not in httpd)",
+		worker: func(w *Worker, _ *Known, s setting) error {
+			v, ok := map[string]int{"off": 0, "v1": 1, "v2": 2}[strings.ToLower(s.text)]
+			if !ok {
+				return bad("proxyprotocol must be v1|v2|off", "v1, v2 or off")
+			}
+			w.ProxyProtocol = some(s, v)
+			return nil
 		}},
 	{Name: "secret", Kind: "text", Range: "shorter than 64",
 		Help: "AJP secret shared with the backend",

@@ -64,7 +64,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 	}
 	p := w.Pool.(*pool.Pool)
 	for fresh := r.Fresh; ; fresh = true {
-		pc, f := p.Get(w, x.Client.ID, fresh, r.ServerName)
+		pc, f := p.Get(w, pool.Want{Hint: x.Client.ID, Fresh: fresh, ServerName: r.ServerName, From: x.Client.Addr, To: x.Client.Local})
 		if f != nil {
 			return nil, f
 		}

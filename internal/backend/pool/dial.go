@@ -4,10 +4,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	proxyproto "github.com/pires/go-proxyproto"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/secure"
@@ -16,22 +19,53 @@ import (
 )
 
 // dial makes a new connection that is ready for a request: over TLS where the
-// worker wants it, for the given name.
-func (p *Pool) dial(w *backend.Worker, shard int, name string) (*Conn, *fault.Fault) {
+// worker wants it, for the name that n says.
+func (p *Pool) dial(w *backend.Worker, shard int, n *Want) (*Conn, *fault.Fault) {
 	nc, f := p.connect(w)
 	if f != nil {
 		return nil, f
 	}
-	if w.TLS == nil {
-		return p.adopt(nc, nil, shard), nil
+	if v := w.Target.ProxyProtocol; v != 0 {
+		if f := introduce(nc, v, n); f != nil {
+			return nil, f
+		}
 	}
-	c, f := p.shake(nc, w, name)
-	if f != nil {
-		return nil, f
+	var c *secure.Conn
+	if w.TLS != nil {
+		if c, f = p.shake(nc, w, n.ServerName); f != nil {
+			return nil, f
+		}
 	}
 	pc := p.adopt(nc, c, shard)
-	pc.name = name
+	pc.name = n.name(w)
 	return pc, nil
+}
+
+// introduce sends the PROXY protocol header: who the client is, or that there
+// is none (a probe).
+func introduce(nc net.Conn, version int, n *Want) *fault.Fault {
+	h := proxyproto.HeaderProxyFromAddrs(byte(version), nil, nil)
+	if n.From.IsValid() {
+		from, to := unmapped(n.From), unmapped(n.To)
+		if from.Addr().Is4() != to.Addr().Is4() { // a client known by a header may be of another family than its connection
+			to = netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port())
+			if from.Addr().Is4() {
+				to = netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port())
+			}
+		}
+		h = proxyproto.HeaderProxyFromAddrs(byte(version), net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(to))
+	} else {
+		h.Command = proxyproto.LOCAL
+	}
+	if _, err := h.WriteTo(nc); err != nil {
+		nc.Close()
+		return &fault.Fault{Kind: fault.ConnectFailed, Err: err, Detail: nc.RemoteAddr().String()}
+	}
+	return nil
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
 // shake does the TLS handshake.

@@ -13,6 +13,7 @@ package pool
 import (
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -117,7 +118,7 @@ type Conn struct {
 	Proto any
 
 	pool   *Pool
-	name   string // server name of the handshake
+	name   string // see Want.name
 	shard  int
 	idleAt time.Duration
 	until  time.Duration // idle beyond this it is closed; 0: no limit
@@ -140,29 +141,52 @@ func (p *Pool) Idle() int {
 // Busy counts the connections handed out.
 func (p *Pool) Busy() int { return int(p.busy.Load()) }
 
-// Get hands out an idle connection, or dials one. hint spreads callers over
-// the shards: the same client finds the connection it used last. fresh forces
-// a new one. name is the server name of a handshake: a connection that was made
-// under another one is not handed out. The fault is one of those before
-// anything was sent.
-func (p *Pool) Get(w *backend.Worker, hint uint64, fresh bool, name string) (*Conn, *fault.Fault) {
+// Want is what a request asks of a connection.
+type Want struct {
+	// Hint spreads callers over the shards: the same client finds the
+	// connection it used last.
+	Hint uint64
+	// Fresh forces a new one.
+	Fresh bool
+	// ServerName is that of a TLS handshake: a connection that was made under
+	// another one is not handed out.
+	ServerName string
+	// From and To are the ends of the client's connection, for the PROXY
+	// protocol: a connection that began with other ones is not handed out.
+	From, To netip.AddrPort
+}
+
+// name tells connections of a pool apart that must not stand in for each other.
+func (n *Want) name(w *backend.Worker) string {
+	name := ""
+	if w.TLS != nil {
+		name = n.ServerName
+	}
+	if w.Target.ProxyProtocol != 0 {
+		name += " " + n.From.String() + " " + n.To.String()
+	}
+	return name
+}
+
+// Get hands out an idle connection, or dials one. The fault is one of those
+// before anything was sent.
+func (p *Pool) Get(w *backend.Worker, n Want) (*Conn, *fault.Fault) {
 	if f := p.enter(w); f != nil {
 		return nil, f
 	}
-	if w.TLS == nil {
-		name = ""
-	} else if !p.used.Load() {
+	if w.TLS != nil && !p.used.Load() {
 		p.used.Store(true)
 	}
-	if !fresh && !w.NoReuse {
+	name := n.name(w)
+	if !n.Fresh && !w.NoReuse {
 		for i := range nshards {
-			if c := p.take(int((hint+uint64(i))%nshards), w, name); c != nil {
+			if c := p.take(int((n.Hint+uint64(i))%nshards), w, name); c != nil {
 				c.Reused = true
 				return c, nil
 			}
 		}
 	}
-	c, f := p.dial(w, int(hint%nshards), name)
+	c, f := p.dial(w, int(n.Hint%nshards), &n)
 	if f != nil {
 		p.leave()
 		return nil, f
@@ -256,13 +280,9 @@ func (s *shard) other(name string) *Conn {
 }
 
 // Probe tries a connection outside of any request and keeps it if it came up.
-// name is as in Get.
-func (p *Pool) Probe(w *backend.Worker, name string) *fault.Fault {
+func (p *Pool) Probe(w *backend.Worker, serverName string) *fault.Fault {
 	p.busy.Add(1)
-	if w.TLS == nil {
-		name = ""
-	}
-	c, f := p.dial(w, 0, name)
+	c, f := p.dial(w, 0, &Want{ServerName: serverName})
 	if f != nil {
 		p.leave()
 		return f

@@ -35,7 +35,7 @@ func rig(t *testing.T) (*Registry, *Pool, net.Listener) {
 
 func get(t *testing.T, p *Pool, w *backend.Worker) *Conn {
 	t.Helper()
-	c, f := p.Get(w, 1, true, "")
+	c, f := p.Get(w, Want{Hint: 1, Fresh: true})
 	if f != nil {
 		t.Fatal(f)
 	}
@@ -85,13 +85,13 @@ func TestAcquire(t *testing.T) {
 	_, p, _ := rig(t)
 	w := &backend.Worker{Max: 1, Acquire: 20 * time.Millisecond}
 	c := get(t, p, w)
-	if _, f := p.Get(w, 1, false, ""); f == nil || f.Kind != fault.PoolTimeout {
+	if _, f := p.Get(w, Want{Hint: 1, Fresh: false}); f == nil || f.Kind != fault.PoolTimeout {
 		t.Fatalf("got %v, want a pool time-out", f)
 	}
 	forever := &backend.Worker{Max: 1}
 	done := make(chan *Conn)
 	go func() {
-		c, _ := p.Get(forever, 1, false, "")
+		c, _ := p.Get(forever, Want{Hint: 1, Fresh: false})
 		done <- c
 	}()
 	for p.waiting.Load() == 0 {

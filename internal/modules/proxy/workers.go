@@ -164,6 +164,7 @@ func (w *worker) link(f *fallback, h *house) *link {
 		Source:        f.source,
 		ReceiveBuffer: firstOf(p.ReceiveBufferSize, w.receiveBuffer).V,
 		TCPKeepAlive:  p.TCPKeepAlive.V,
+		ProxyProtocol: p.ProxyProtocol.V,
 	}
 	if w.to.Socket != "" {
 		l.Target.Network, l.Target.Addr = "unix", h.socket(w.to.Socket)
