@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -107,7 +108,7 @@ func newRig(t testing.TB, to string, options ...func(*rig)) *rig {
 			if err != nil {
 				return
 			}
-			front.Serve(nc)
+			front.Serve(nc, netip.AddrPort{})
 		}
 	}()
 	t.Cleanup(func() { l.Close(); front.Drain(); front.Close(); reg.Close(); w.Close() })
