@@ -48,7 +48,7 @@ type Config struct {
 type Balancer struct {
 	name string // with "balancer://"
 	desk *live.Desk
-	conf Config
+	conf atomic.Pointer[Config] // not changed, but replaced
 	g    *group
 	// What the present method wants to know of requests and answers.
 	keyed, paced, sticky atomic.Bool
@@ -85,7 +85,8 @@ func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*M
 func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.g, b.name, desk, c) }
 
 func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
-	b := &Balancer{name: name, desk: desk, conf: c, g: g, budget: budget{saved: budgetStart}}
+	b := &Balancer{name: name, desk: desk, g: g, budget: budget{saved: budgetStart}}
+	b.conf.Store(&c)
 	b.edited = desk.Edit()
 	b.resolve()
 	return b
@@ -102,8 +103,9 @@ func (b *Balancer) Members() []*Member {
 }
 
 // SetMembers replaces the members, for all servers that see the balancer:
-// those of a name whose addresses have changed. Members that stay must be the
-// same values as before; requests under way at others end as they would have.
+// those of a name whose addresses have changed, or that people have edited.
+// Another Member of the same worker goes on where that was; requests under way
+// at members that left end as they would have.
 func (b *Balancer) SetMembers(members []*Member) {
 	g := b.g
 	g.live.Lock()
@@ -120,9 +122,36 @@ func (b *Balancer) SetMembers(members []*Member) {
 	g.live.Changed()
 }
 
+// SetConfig replaces the settings. As in httpd another method starts from
+// nothing; the same one goes on.
+func (b *Balancer) SetConfig(c Config) {
+	g := b.g
+	g.live.Lock()
+	defer g.live.Unlock()
+	before := b.set.Method
+	if old := b.conf.Load().Method; old.Name() == c.Method.Name() {
+		c.Method = old
+	}
+	b.conf.Store(&c)
+	b.resolve()
+	if b.set.Method != before {
+		b.forget()
+	}
+	g.live.Changed()
+}
+
+// forget sets all standings to zero; locked.
+func (b *Balancer) forget() {
+	b.g.live.Settle()
+	for _, m := range b.g.members {
+		m.Worker.Forget()
+	}
+	b.g.live.Changed()
+}
+
 // resolve lays the edits over the configuration; locked or not yet shared.
 func (b *Balancer) resolve() {
-	s := settings{Config: b.conf}
+	s := settings{Config: *b.conf.Load()}
 	s.stickyCookie, s.stickyPath = s.StickyCookie, s.StickyPath
 	s.maxAttempts = s.MaxAttempts
 	if e := b.edited; e != nil {
@@ -158,11 +187,7 @@ func (b *Balancer) refresh() {
 	b.edited, b.gen = e, b.g.gen
 	b.resolve()
 	if b.set.Method != before { // as in httpd, another method starts from nothing
-		b.g.live.Settle()
-		for _, m := range b.g.members {
-			m.Worker.Forget()
-		}
-		b.g.live.Changed()
+		b.forget()
 	}
 }
 
@@ -217,7 +242,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 		m = b.g.routed(s.route, &e, 1)
 	}
 	signed := false
-	if m == nil && b.conf.Signer != nil {
+	if m == nil && b.conf.Load().Signer != nil {
 		if m = b.signed(r.Cookie, now, p); m != nil {
 			if signed = e.serves(m); !signed && !m.Worker.Full() {
 				m = nil
@@ -237,6 +262,9 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 			b.g.build(now, nil)
 		}
 		b.g.sessionCharge(m)
+		if m.Worker.Flags()&live.Draining != 0 {
+			m.Worker.SeeSession(HashKey(0, s.value), now)
+		}
 		p.RouteChanged = p.RouteChanged || !signed && m.Worker.Settings().Route != s.route
 	} else {
 		if s.has && b.set.NoFailover && b.g.knowsRoute(s.route) {
@@ -253,7 +281,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
 	}
 	p.fill(b, m, s, now)
-	p.reseal = p.reseal || b.conf.Signer != nil && !signed
+	p.reseal = p.reseal || b.conf.Load().Signer != nil && !signed
 	m.Worker.Enter() // before the next election looks who is busy
 	b.g.live.Quit(&p.waiter)
 	return Refusal{}
@@ -318,7 +346,7 @@ func (b *Balancer) Unqueue(p *Pick) {
 }
 
 // Data is Config.Data.
-func (b *Balancer) Data() any { return b.conf.Data }
+func (b *Balancer) Data() any { return b.conf.Load().Data }
 
 // WantsKey reports whether elections look at Request.Key.
 func (b *Balancer) WantsKey() bool { return b.keyed.Load() }
@@ -327,7 +355,7 @@ func (b *Balancer) WantsKey() bool { return b.keyed.Load() }
 func (b *Balancer) WantsURL() bool { return b.sticky.Load() }
 
 // WantsPace reports whether Done looks at Outcome.Answered.
-func (b *Balancer) WantsPace() bool { return b.paced.Load() || b.conf.Eject > 0 }
+func (b *Balancer) WantsPace() bool { return b.paced.Load() || b.conf.Load().Eject > 0 }
 
 // Release ends the exchange: the member is no longer busy with it. Calling it
 // again, or for a pick that was refused, does nothing.
@@ -357,4 +385,11 @@ func (b *Balancer) Probed(m *Member, ok bool, now time.Time) {
 	} else {
 		m.Worker.Fail(now)
 	}
+}
+
+// Waiting counts the requests that wait for a member.
+func (b *Balancer) Waiting() int {
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	return b.g.live.Waiting()
 }

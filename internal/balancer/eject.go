@@ -36,7 +36,7 @@ func (b *Balancer) eject(m *Member, o Outcome, now time.Time) (v Verdict, out bo
 	}
 	v = Verdict{Cause: CauseEject, Error: true, member: m, name: b.name}
 	switch {
-	case bad && failed*100 >= b.conf.Eject*all:
+	case bad && failed*100 >= b.conf.Load().Eject*all:
 		v.Detail = fmt.Sprintf("%d of its last %d answers were errors", failed, all)
 	case all%ejectLook == 0:
 		mine, middle := m.Worker.Pace(now), g.medianPace(now)

@@ -87,7 +87,7 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 		w.SetPace(o.Answered, now)
 	}
 	p.Trail = append(p.Trail, Attempt{m, o.Fault, o.Status, now.Sub(p.At)})
-	if b.conf.Eject > 0 && o.Fault.Row().Side == fault.Backend {
+	if b.conf.Load().Eject > 0 && o.Fault.Row().Side == fault.Backend {
 		if v, out := b.eject(m, o, now); out {
 			return b.again(v, p, o)
 		}
@@ -124,7 +124,7 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 
 // cause finds why o puts a member into error; NoCause: it does not.
 func (b *Balancer) cause(o Outcome) Cause {
-	if o.Fault == fault.ReadTimeout && b.conf.FailOnTimeout {
+	if o.Fault == fault.ReadTimeout && b.conf.Load().FailOnTimeout {
 		return CauseTimeout
 	}
 	for _, row := range &blame {
@@ -132,7 +132,7 @@ func (b *Balancer) cause(o Outcome) Cause {
 			return row.cause
 		}
 	}
-	if o.Status != 0 && slices.Contains(b.conf.FailOnStatus, o.Status) {
+	if o.Status != 0 && slices.Contains(b.conf.Load().FailOnStatus, o.Status) {
 		return CauseStatus
 	}
 	return NoCause

@@ -86,12 +86,12 @@ func (p *Pick) event(k EventKind, m *Member) bool {
 
 func (p *Pick) hasTried(m *Member) bool {
 	for i := range min(p.tries, len(p.tried)) {
-		if p.tried[i] == m {
+		if p.tried[i].Worker == m.Worker { // an edit may have replaced the Member
 			return true
 		}
 	}
 	for _, t := range p.more {
-		if t == m {
+		if t.Worker == m.Worker {
 			return true
 		}
 	}

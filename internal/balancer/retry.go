@@ -40,7 +40,7 @@ func broken(k fault.Kind) bool {
 // Unlike httpd, which never repeats what was sent: the client of a safe
 // request can not be harmed by it (RFC 9110 section 9.2.1).
 func (b *Balancer) again(v Verdict, p *Pick, o Outcome) Verdict {
-	if p.retries >= b.conf.Retries || !o.Safe || !broken(o.Fault) {
+	if p.retries >= b.conf.Load().Retries || !o.Safe || !broken(o.Fault) {
 		return v
 	}
 	b.g.live.Lock()

@@ -60,7 +60,7 @@ func (s *Signer) sum(balancer string, data []byte) []byte {
 
 // signed finds the member of the balancer's own cookie.
 func (b *Balancer) signed(cookies string, now time.Time, p *Pick) *Member {
-	s := b.conf.Signer
+	s := b.conf.Load().Signer
 	v, ok := cookieValue(cookies, s.Name)
 	if !ok {
 		return nil
@@ -84,7 +84,10 @@ func (p *Pick) SetCookie(now time.Time, secure bool) string {
 	if !p.reseal || p.Member == nil {
 		return ""
 	}
-	s := p.balancer.conf.Signer
+	s := p.balancer.conf.Load().Signer
+	if s == nil {
+		return "" // an edit has taken the cookie away meanwhile
+	}
 	v := s.Name + "=" + s.Seal(p.balancer.name, p.Member, now) + "; Path=/; HttpOnly; SameSite=Lax"
 	if secure {
 		v += "; Secure"

@@ -56,12 +56,14 @@ type Worker struct {
 	hold     time.Duration // of the present error, where it is not retry=; see Eject
 	ejected  uint32        // times in a row
 	window   window
+	sessions *sessions // nil unless it drains
 
 	// The counters change with every request: keep them off the lines above
 	// and off the next worker's.
 	_           [64]byte
 	elected     atomic.Int64
 	busy        atomic.Int64
+	tunnels     atomic.Int64
 	transferred atomic.Int64 // bytes sent to the backend
 	read        atomic.Int64 // bytes received from it
 	pace        pace

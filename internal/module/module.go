@@ -17,6 +17,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/live"
 	"sallyport/internal/logfile"
+	"sallyport/internal/manager"
 )
 
 // Room declares one module.
@@ -95,6 +96,9 @@ type Announced struct {
 
 // ServerBuild pairs a server with its merged configuration.
 type ServerBuild struct {
+	// Key names the server over reloads (live.BalancerKey.Server); "" for the
+	// main server. Set by room proxy's Compile.
+	Key    string
 	Conf   conf.Vector // main server's under the virtual host's own
 	Dir    conf.Vector // base, merged likewise
 	Source *conf.Server
@@ -165,6 +169,9 @@ type Env struct {
 	// Test is set for -t: nothing is opened, no live state is touched.
 	Test bool
 	Live *live.Registry
+	// Manager is where balancers are looked at and edited while the server runs;
+	// nil where nobody does.
+	Manager *manager.Manager
 	// Pools are the connections to backends; they outlive a snapshot.
 	Pools *pool.Registry
 	// Logs opens log files and runs piped log programs; nil: with the rights of

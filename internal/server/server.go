@@ -18,6 +18,7 @@ import (
 	"sallyport/internal/front/h1"
 	"sallyport/internal/keeper"
 	"sallyport/internal/live"
+	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/snapshot"
 	"sallyport/internal/watch"
@@ -28,6 +29,8 @@ type Server struct {
 	Watch *watch.Watcher
 	Pools *pool.Registry
 	Live  *live.Registry
+	// Manager is the desk at which balancers are edited.
+	Manager *manager.Manager
 	// Charts is the last hour of balancers' members.
 	Charts *chart.Recorder
 	// Keeper opens sockets and logs; nil: with the rights of this process. Set
@@ -58,19 +61,38 @@ func New() (*Server, error) {
 	}
 	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Charts: new(chart.Recorder), listeners: map[string]*listener{}}
 	s.board.started = time.Now()
+	s.Manager = manager.New(s.Live, time.Now)
+	s.Manager.SetLog(s.logEdit)
 	s.front = &h1.Front{House: s, Watch: w}
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.retiring.Add(1)
+	s.retiring.Add(3)
 	go s.tend()
+	go func() {
+		defer s.retiring.Done()
+		s.Manager.Run(s.ctx)
+	}()
+	go func() {
+		defer s.retiring.Done()
+		s.Manager.Usher(s.ctx)
+	}()
 	return s, nil
+}
+
+// logEdit writes what the manager has to say into the error log.
+func (s *Server) logEdit(warn bool, format string, args ...any) {
+	level := errorlog.Notice
+	if warn {
+		level = errorlog.Warn
+	}
+	s.Logf(level, "proxy_balancer", format, args...)
 }
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s, Charts: s.Charts}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s, Charts: s.Charts}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.

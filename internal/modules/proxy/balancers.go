@@ -10,6 +10,7 @@ import (
 	"sallyport/internal/balancer"
 	"sallyport/internal/diag"
 	"sallyport/internal/live"
+	"sallyport/internal/manager"
 	"sallyport/internal/workerconf"
 )
 
@@ -21,6 +22,9 @@ type pending struct {
 	members []*worker
 	byURL   map[string]*worker
 	set     workerconf.Balancer
+	paths   []string // that ProxyPass leads here
+	entry   *manager.Balancer
+	server  *standing
 }
 
 // balancerLine takes in a line about a balancer.
@@ -34,6 +38,9 @@ func (d *draft) balancerLine(i int, n *line) {
 	if n.verb != member {
 		for _, q := range n.params {
 			p.set.Set(d.known, q.key, q.value, n.pos)
+		}
+		if n.verb == pass {
+			p.paths = append(p.paths, n.alias.path)
 		}
 		return
 	}
@@ -58,7 +65,8 @@ func (d *draft) balancerLine(i int, n *line) {
 	p.byURL[name] = w
 }
 
-// finishBalancers makes the balancers of one server of what its lines said.
+// finishBalancers makes the balancers of one server of what its lines said and
+// operators have edited.
 func (d *draft) finishBalancers(i int) {
 	s := d.sites[i]
 	if len(d.balancers[i]) == 0 {
@@ -67,30 +75,62 @@ func (d *draft) finishBalancers(i int) {
 	s.balancers = make(map[string]*balancer.Balancer, len(d.balancers[i]))
 	for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
 		p := d.balancers[i][name]
-		if i > 0 && s.inherits {
-			if main := d.balancers[0][name]; main != nil {
-				// The host's own settings over the main server's; the members
-				// and their state are shared.
-				set := p.set.Over(&main.set)
-				s.balancers[name] = d.sites[0].balancers[name].With(d.live.Desk(p.key), d.config(p, set))
-				continue
+		layout := d.desk.Layout(p.entry)
+		conf, found := d.house.config(&layout.Settings)
+		if !found {
+			pos := p.pos
+			if p.set.Method.Is {
+				pos = p.set.Method.Pos
 			}
+			name := layout.Settings.Method.Or(workerconf.DefaultMethod)
+			d.b.Fail(pos, "AH02432: Cannot find LB Method: "+name+" for "+p.name,
+				"LoadModule lbmethod_"+name+"_module is missing")
 		}
-		lb := d.live.Balancer(p.key)
-		members := make([]*balancer.Member, len(p.members))
-		for k, w := range p.members {
+		if owner := p.entry.Owner; owner != p.entry {
+			// The host's own settings over the main server's; the members and
+			// their state are shared.
+			s.balancers[name] = d.sites[0].balancers[name].With(d.live.Desk(p.key), conf)
+			p.entry.LB = s.balancers[name]
+			p.entry.Lay = settingsOnly(d.house, p.entry.LB)
+			continue
+		}
+		r := &roster{house: d.house, key: p.key, site: s, fallbacks: d.fallbacks, server: p.server}
+		members := make([]*balancer.Member, len(layout.Seats))
+		for k := range layout.Seats {
+			w := p.worker(&layout.Seats[k])
 			w.live = d.live.Worker(live.WorkerKey{Balancer: p.key, URL: w.name}, w.configured())
 			d.own(w, s)
 			members[k] = w.params.Member(w.live, w)
+			r.places = append(r.places, &place{base: p.text(&layout.Seats[k]), line: members[k], now: []*balancer.Member{members[k]}})
 		}
-		b := balancer.New(name, lb, d.live.Desk(p.key), d.config(p, &p.set), members)
-		s.balancers[name] = b
-		d.expand(p, b, members)
+		b := balancer.New(name, d.live.Balancer(p.key), d.live.Desk(p.key), conf, members)
+		s.balancers[name], r.balancer = b, b
+		p.entry.LB, p.entry.Lay, r.settings = b, r.lay, layout.Settings
+		d.expand(r)
 	}
 }
 
-// config resolves a balancer's settings.
-func (d *draft) config(p *pending, set *workerconf.Balancer) balancer.Config {
+// text is the member that a seat's line in the configuration defines; nil: it
+// was added.
+func (p *pending) text(s *manager.Seat) *worker {
+	if s.Line < 0 {
+		return nil
+	}
+	return p.members[s.Line]
+}
+
+// worker makes the worker of a seat.
+func (p *pending) worker(s *manager.Seat) *worker {
+	if w := p.text(s); w != nil {
+		c := *w
+		c.params = s.Conf
+		return &c
+	}
+	return p.server.worker(s)
+}
+
+// config resolves a balancer's settings; false: its method is not loaded.
+func (h *house) config(set *workerconf.Balancer) (balancer.Config, bool) {
 	c := set.Core(nil, nil)
 	c.Seed = rand.Uint64()
 	key := set.Key.Or(workerconf.DefaultKey)
@@ -98,29 +138,17 @@ func (d *draft) config(p *pending, set *workerconf.Balancer) balancer.Config {
 	if name := set.StickyCookie.V; name != "" {
 		secret := []byte(set.StickySecret.V)
 		if len(secret) == 0 {
-			secret = d.house.live.Secret()
+			secret = h.live.Secret()
 		}
 		c.Signer = &balancer.Signer{Name: name, Secret: secret, TTL: set.StickyTTL.Or(workerconf.DefaultStickyTTL)}
 	}
-	name := set.Method.Or(workerconf.DefaultMethod)
-	pos := p.pos
-	if set.Method.Is {
-		pos = set.Method.Pos
-	}
-	if make := d.b.Methods[name]; make != nil {
-		c.Method = make()
-	} else {
-		d.b.Fail(pos, "AH02432: Cannot find LB Method: "+name+" for "+p.name,
-			"LoadModule lbmethod_"+name+"_module is missing")
+	make := h.methods[set.Method.Or(workerconf.DefaultMethod)]
+	if make == nil {
 		c.Method = noMethod{}
+		return c, false
 	}
-	c.Methods = func(name string) balancer.Method {
-		if make := d.b.Methods[name]; make != nil {
-			return make()
-		}
-		return nil
-	}
-	return c
+	c.Method = make()
+	return c, true
 }
 
 // noMethod stands in where the configuration is refused anyway.

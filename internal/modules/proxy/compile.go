@@ -16,6 +16,7 @@ import (
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
 	"sallyport/internal/live"
+	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/ssl"
 	"sallyport/internal/urlmap"
@@ -70,11 +71,11 @@ type draft struct {
 	b         *module.Build
 	house     *house
 	live      *live.Draft
+	desk      *manager.Draft
 	known     *workerconf.Known
 	fallbacks []fallback
 	sites     []*site
 	sections  map[*alias]*route // ProxyPass inside of sections
-	keys      []string          // of the servers, see serverKey
 	all       []*worker         // whose links are to be made
 	// balancers while they grow, by server and name.
 	balancers []map[string]*pending
@@ -98,12 +99,15 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 	for i, sb := range b.Servers {
 		d.read(i, server.Of(sb.Source.Conf))
 	}
+	desk := d.board()
 	for i := range d.sites {
 		d.finishBalancers(i)
 	}
-	d.makeLinks()
-	for _, e := range h.expansions {
-		e.begin()
+	for _, w := range d.all {
+		w.makeLinks(d.fallbacks, h)
+	}
+	for _, r := range h.rosters {
+		r.begin()
 	}
 	d.warn()
 	for i := range d.sites {
@@ -114,13 +118,14 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 			d.live.Commit()
 			h.settle()
 			h.prober.start()
-			for _, e := range h.expansions {
-				e.start()
+			for _, r := range h.rosters {
+				r.start()
 			}
+			desk.Commit()
 			return nil
 		}, Close: func() {
-			for _, e := range h.expansions {
-				e.stop()
+			for _, r := range h.rosters {
+				r.stop()
 			}
 			h.prober.stop()
 		}})
@@ -319,42 +324,39 @@ func (d *draft) own(w *worker, s *site) {
 // serverKey names a server over reloads: "" for the main server, else what
 // its virtual host is known by.
 func (d *draft) serverKey(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return d.keys[i]
+	return d.b.Servers[i].Key
 }
 
 // nameServers gives every virtual host a name that it will have again after a
 // reload, unless two hosts can not be told apart.
 func (d *draft) nameServers() {
 	seen := map[string]int{}
-	for _, sb := range d.b.Servers {
+	for i, sb := range d.b.Servers {
+		if i == 0 {
+			continue
+		}
 		key := sb.Server.Name + " " + strings.Join(sb.Source.Addrs, " ")
 		if seen[key]++; seen[key] > 1 {
 			key += fmt.Sprintf(" #%d", seen[key])
 		}
-		d.keys = append(d.keys, key)
+		sb.Key = key
 	}
 }
 
-// makeLinks makes the links of all workers: for the main server's one per
+// makeLinks makes the links of a worker: for a member of the main server one per
 // fallback, for a virtual host's its own.
-func (d *draft) makeLinks() {
-	for _, w := range d.all {
-		s := w.site
-		if s.outer != nil || len(d.fallbacks) == 1 {
-			w.only = true
-			w.links = []*link{d.linkFor(w, s.fallback)}
-			continue
-		}
-		for f := range d.fallbacks {
-			w.links = append(w.links, d.linkFor(w, f))
-		}
+func (w *worker) makeLinks(fallbacks []fallback, h *house) {
+	s := w.site
+	if s.outer != nil || len(fallbacks) == 1 {
+		w.only = true
+		w.links = []*link{w.link(&fallbacks[s.fallback], h)}
+		return
+	}
+	w.links = nil
+	for f := range fallbacks {
+		w.links = append(w.links, w.link(&fallbacks[f], h))
 	}
 }
-
-func (d *draft) linkFor(w *worker, f int) *link { return w.link(&d.fallbacks[f], d.house) }
 
 // warn tells at load what requests would find out.
 func (d *draft) warn() {

@@ -4,173 +4,130 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"sallyport/internal/backend"
-	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
 	"sallyport/internal/live"
 	"sallyport/internal/resolve"
 )
 
-// expansion is a balancer with members whose line says expand=on: every
-// address of such a name is a member of its own, added and removed as the name
-// service has it. Until the first answer the line itself is the member. A name
-// that begins with an underscore stands for its SRV records.
+// A member whose line says expand=on stands for every address of its name: each
+// is a member of its own, added and removed as the name service has it. Until
+// the first answer the line itself is the member. A name that begins with an
+// underscore stands for its SRV records.
 //
 // The last good answer is kept by package resolve: a name service that fails
 // takes no member out.
-type expansion struct {
-	balancer *balancer.Balancer
-	key      live.BalancerKey
-	house    *house
 
-	mu     sync.Mutex
-	places []*place // in the order of the lines
-	stops  []func()
-	over   bool
-}
-
-// place is one BalancerMember line.
-type place struct {
-	line *balancer.Member
-	name resolve.Name // "": not to be expanded
-	now  []*balancer.Member
-}
-
-// expand notes a balancer that has lines to expand.
-func (d *draft) expand(p *pending, b *balancer.Balancer, members []*balancer.Member) {
-	e := &expansion{balancer: b, key: p.key, house: d.house}
-	wanted := false
-	for _, m := range members {
-		w := m.Data.(*worker)
-		pl := &place{line: m, now: []*balancer.Member{m}}
-		if w.params.Expand.V {
-			if _, err := netip.ParseAddr(w.to.Host); err == nil || w.to.Socket != "" || w.to.Open {
-				d.b.Warn(w.pos, w.name+": expand=on has no effect: this is no name", "")
-			} else {
-				pl.name = resolve.Name{Host: w.to.Host, Port: w.to.port(), SRV: strings.HasPrefix(w.to.Host, "_")}
-				wanted = true
-			}
+// expand notes a balancer, with what is known of its names from the
+// configuration before: that keeps its state.
+func (d *draft) expand(r *roster) {
+	for _, pl := range r.places {
+		w := pl.worker()
+		if w.params.Expand.V && !r.name(pl) {
+			d.b.Warn(w.pos, w.name+": expand=on has no effect: this is no name", "")
 		}
-		e.places = append(e.places, pl)
-	}
-	if wanted {
-		d.house.expansions = append(d.house.expansions, e)
-		// What is known from the configuration before keeps its state.
-		if pools := d.house.pools; pools != nil && !d.house.test {
-			for _, pl := range e.places {
-				for _, a := range pools.Names.Known(pl.name) {
-					d.live.Worker(e.workerKey(pl, a), pl.line.Data.(*worker).configured())
-				}
-			}
+		for _, a := range r.known(pl) {
+			d.live.Worker(r.workerKey(pl, a), w.configured())
 		}
 	}
+	d.house.rosters = append(d.house.rosters, r)
 }
 
-// begin lays in what is known already; the links are made.
-func (e *expansion) begin() {
-	if e.house.pools == nil || e.house.test {
-		return
+// name finds out whether a place is to be expanded.
+func (r *roster) name(pl *place) bool {
+	w := pl.worker()
+	if !w.params.Expand.V {
+		return false
 	}
-	for _, pl := range e.places {
-		if pl.name.Host != "" {
-			for _, a := range e.house.pools.Names.Known(pl.name) {
-				// So that a reload does not close its connections.
-				for _, l := range pl.line.Data.(*worker).links {
-					e.house.targets[at(l.Target, a)] = true
-				}
+	if _, err := netip.ParseAddr(w.to.Host); err == nil || w.to.Socket != "" || w.to.Open {
+		return false
+	}
+	pl.name = resolve.Name{Host: w.to.Host, Port: w.to.port(), SRV: strings.HasPrefix(w.to.Host, "_")}
+	return true
+}
+
+// known is the addresses of a place's name that are known already.
+func (r *roster) known(pl *place) []netip.AddrPort {
+	if pl.name.Host == "" || r.house.pools == nil || r.house.test {
+		return nil
+	}
+	return r.house.pools.Names.Known(pl.name)
+}
+
+// begin notes the targets of addresses that are known, so that a reload does
+// not close their connections; the links are made.
+func (r *roster) begin() {
+	for _, pl := range r.places {
+		for _, a := range r.known(pl) {
+			for _, l := range pl.worker().links {
+				r.house.targets[at(l.Target, a)] = true
 			}
 		}
 	}
 }
 
-func (e *expansion) start() {
-	for _, pl := range e.places {
-		if pl.name.Host == "" {
-			continue
-		}
-		if known := e.house.pools.Names.Known(pl.name); len(known) > 0 {
-			e.changed(pl, known)
-		}
-		stop := e.house.pools.Names.Watch(pl.name, func(addrs []netip.AddrPort) { e.changed(pl, addrs) })
-		e.mu.Lock()
-		e.stops = append(e.stops, stop)
-		e.mu.Unlock()
+// watch follows the addresses of a place's name. Locked.
+func (r *roster) watch(pl *place) {
+	if known := r.known(pl); len(known) > 0 {
+		r.expand(pl, known)
 	}
-}
-
-func (e *expansion) stop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.over = true
-	for _, stop := range e.stops {
-		stop()
-	}
+	pl.stop = r.house.pools.Names.Watch(pl.name, func(addrs []netip.AddrPort) { r.changed(pl, addrs) })
 }
 
 // changed makes the members of a line those of its name's addresses.
-func (e *expansion) changed(pl *place, addrs []netip.AddrPort) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.over {
+func (r *roster) changed(pl *place, addrs []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || !slices.Contains(r.places, pl) {
 		return
 	}
+	old := pl.now
+	r.expand(pl, addrs)
+	r.seated([]*place{{line: pl.line, now: old}})
+}
+
+// expand lists the members of a line; locked.
+func (r *roster) expand(pl *place, addrs []netip.AddrPort) {
 	var next []*balancer.Member
 	for _, a := range addrs {
 		i := slices.IndexFunc(pl.now, func(m *balancer.Member) bool {
-			return m != pl.line && m.Worker.Key() == e.workerKey(pl, a)
+			return m != pl.line && m.Worker.Key() == r.workerKey(pl, a)
 		})
 		if i >= 0 {
 			next = append(next, pl.now[i])
 		} else {
-			next = append(next, e.member(pl, a))
+			next = append(next, r.member(pl, a))
 		}
 	}
-	old := pl.now
 	pl.now = next
-	var all []*balancer.Member
-	for _, pl := range e.places {
-		all = append(all, pl.now...)
-	}
-	e.balancer.SetMembers(all)
-	for _, m := range old {
-		if m != pl.line && !slices.Contains(all, m) {
-			e.house.live.Part(m.Worker.Key())
-			for _, l := range m.Data.(*worker).links {
-				if p, ok := l.Pool.(*pool.Pool); ok {
-					p.Clear()
-				}
-			}
-		}
-	}
 }
 
 // workerKey names the worker of an address.
-func (e *expansion) workerKey(pl *place, a netip.AddrPort) live.WorkerKey {
-	w := pl.line.Data.(*worker)
-	t := w.to
+func (r *roster) workerKey(pl *place, a netip.AddrPort) live.WorkerKey {
+	t := pl.worker().to
 	t.Host, t.Port = a.Addr().String(), a.Port()
 	if t.Port == defaultPort(t.Scheme) {
 		t.Port = 0
 	}
-	return live.WorkerKey{Balancer: e.key, URL: t.name()}
+	return live.WorkerKey{Balancer: r.key, URL: t.name()}
 }
 
 // member makes a member of an address: the line's, but for where it leads. The
 // backend is sent the name as Host all the same.
-func (e *expansion) member(pl *place, a netip.AddrPort) *balancer.Member {
-	w := *pl.line.Data.(*worker)
-	key := e.workerKey(pl, a)
+func (r *roster) member(pl *place, a netip.AddrPort) *balancer.Member {
+	w := *pl.worker()
+	key := r.workerKey(pl, a)
 	w.name = key.URL
-	w.live = e.house.live.Join(key, w.configured())
+	w.live = r.house.live.Join(key, w.configured())
+	r.house.live.Configure(key, w.configured())
 	w.links = make([]*link, len(w.links))
-	for i, from := range pl.line.Data.(*worker).links {
+	for i, from := range pl.worker().links {
 		l := from.copy() // the certificate must bear the name, too
 		l.live, l.Name = w.live, w.name
 		l.Target = at(from.Target, a)
 		if !l.secure {
-			l.Pool = e.house.pools.For(l.Target)
+			l.Pool = r.house.pools.For(l.Target)
 		}
 		w.links[i] = l
 	}

@@ -46,7 +46,7 @@ ProxyPass / balancer://cl/
 			}
 			t.Cleanup(o.Close)
 		}
-		return s, s.house.expansions[0].balancer
+		return s, s.house.rosters[0].balancer
 	}
 	names("127.0.0.1 app.test", "127.0.0.2 app.test")
 	s, b := start()

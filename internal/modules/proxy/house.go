@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/balancer"
 	"sallyport/internal/live"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
@@ -25,8 +26,8 @@ type house struct {
 	stray   strays
 	prober  *prober
 	explain explain
-	// expansions are the balancers whose members follow a name.
-	expansions []*expansion
+	rosters []*roster // of all balancers with members of their own
+	methods map[string]func() balancer.Method
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,
@@ -46,7 +47,7 @@ var schemes = map[string]scheme{
 }
 
 func newHouse(b *module.Build) *house {
-	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test}
+	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test, methods: b.Methods}
 	h.runtime = filepath.Join(b.Config.Root, "logs")
 	if p := core.Process.Of(b.Config.Main.Conf); p != nil && p.RuntimeDir.Is {
 		h.runtime = p.RuntimeDir.V

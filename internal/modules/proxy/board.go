@@ -1,0 +1,65 @@
+package proxy
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"sallyport/internal/manager"
+)
+
+// board shows the balancers to the manager and learns what operators have
+// edited. The lines of all servers have been read.
+func (d *draft) board() *manager.Draft {
+	b := &manager.Board{}
+	for i, sb := range d.b.Servers {
+		c := server.Of(sb.Conf)
+		if c == nil {
+			c = &serverConf{}
+		}
+		s := &manager.Server{
+			Key: sb.Key, Name: sb.Server.Name,
+			PassInherit: c.PassInherit.Or(true), BalancerInherit: c.BalancerInherit.Or(true),
+		}
+		if d.sites[i].inherits {
+			s.Outer = b.Servers[0]
+		}
+		b.Servers = append(b.Servers, s)
+		b.Persist = b.Persist || c.Persist.V
+		for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
+			b.Balancers = append(b.Balancers, d.entry(i, c, d.balancers[i][name]))
+		}
+	}
+	m := d.b.Env.Manager
+	if m == nil || d.house.test {
+		m = manager.New(d.house.live, time.Now) // to be thrown away
+	}
+	var notes []string
+	d.desk, notes = m.Begin(b)
+	for _, n := range notes {
+		d.b.Warn(server.Of(d.b.Config.Main.Conf).Persist.Pos, n, "")
+	}
+	return d.desk
+}
+
+// entry is one balancer of the board.
+func (d *draft) entry(i int, c *serverConf, p *pending) *manager.Balancer {
+	e := &manager.Balancer{Key: p.key, Name: p.name, Pos: p.pos, Text: p.set, Paths: p.paths, Growth: p.set.Growth.V}
+	p.entry = e
+	p.server = &standing{timeout: c.Timeout, receiveBuffer: c.ReceiveBuffer}
+	e.Owner = e
+	if i > 0 && d.sites[i].inherits {
+		if main := d.balancers[0][p.name]; main != nil {
+			e.Text = *p.set.Over(&main.set)
+			e.Owner = main.entry
+		}
+	}
+	for _, w := range p.members {
+		e.Members = append(e.Members, manager.Member{URL: w.name, Pos: w.pos, Text: w.params})
+	}
+	known := *d.known
+	known.Method = func(name string) bool { return d.house.methods[name] != nil }
+	e.Known = &known
+	e.Canon = canon(d.house)
+	return e
+}
