@@ -393,3 +393,11 @@ func (b *Balancer) Waiting() int {
 	defer b.g.live.Unlock()
 	return b.g.live.Waiting()
 }
+
+// Method is the method that chooses now.
+func (b *Balancer) Method() Method {
+	b.g.live.Lock()
+	defer b.g.live.Unlock()
+	b.refresh()
+	return b.set.Method
+}

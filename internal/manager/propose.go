@@ -323,16 +323,17 @@ func (c *checker) add(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 		c.bad(i, "member", e.Member, err.Error(), "scheme://host[:port][/path]")
 		return e
 	}
-	e.Member = url
 	l := b.lay(c.overlay, nil)
-	if slices.ContainsFunc(l.Seats, func(s Seat) bool { return s.URL == url }) {
-		c.bad(i, "member", url, b.Name+" has this member already", "the URL of another one")
+	same := func(s Seat) bool { return strings.TrimSuffix(s.URL, "/") == strings.TrimSuffix(url, "/") }
+	if slices.ContainsFunc(l.Seats, same) {
+		c.bad(i, "member", e.Member, b.Name+" has this member already", "the URL of another one")
 		return e
 	}
 	if added := len(l.Seats) - len(b.Members); c.form && added >= b.Growth {
 		c.bad(i, "member", url, fmt.Sprintf("%d members were added, as many as growth= and BalancerGrowth allow", added), "")
 		return e
 	}
+	e.Member = url
 	try := b.New
 	if k := b.line(url); k >= 0 {
 		try = b.Members[k].Text

@@ -3,7 +3,6 @@ package proxy
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"sallyport/internal/manager"
 )
@@ -30,12 +29,8 @@ func (d *draft) board() *manager.Draft {
 			b.Balancers = append(b.Balancers, d.entry(i, c, d.balancers[i][name]))
 		}
 	}
-	m := d.b.Env.Manager
-	if m == nil || d.house.test {
-		m = manager.New(d.house.live, time.Now) // to be thrown away
-	}
 	var notes []string
-	d.desk, notes = m.Begin(b)
+	d.desk, notes = d.house.manager.Begin(b)
 	for _, n := range notes {
 		d.b.Warn(server.Of(d.b.Config.Main.Conf).Persist.Pos, n, "")
 	}

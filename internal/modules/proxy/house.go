@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
 	"sallyport/internal/live"
+	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
 )
@@ -28,6 +30,7 @@ type house struct {
 	explain explain
 	rosters []*roster // of all balancers with members of their own
 	methods map[string]func() balancer.Method
+	manager *manager.Manager // of the process
 }
 
 // scheme says which module serves a URL scheme, under which name on the wire,
@@ -47,13 +50,16 @@ var schemes = map[string]scheme{
 }
 
 func newHouse(b *module.Build) *house {
-	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test, methods: b.Methods}
+	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test, methods: b.Methods, manager: b.Env.Manager}
 	h.runtime = filepath.Join(b.Config.Root, "logs")
 	if p := core.Process.Of(b.Config.Main.Conf); p != nil && p.RuntimeDir.Is {
 		h.runtime = p.RuntimeDir.V
 	}
 	if h.live == nil || h.test {
 		h.live = live.NewRegistry() // to be thrown away
+	}
+	if h.manager == nil || h.test {
+		h.manager = manager.New(h.live, time.Now)
 	}
 	return h
 }
