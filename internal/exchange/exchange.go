@@ -93,7 +93,10 @@ type Exchange struct {
 
 	Env   Vars // httpd's subprocess_env
 	Notes Vars
-	User  string // authenticated user
+	// User is who the client says to be. It is set while that is being proved,
+	// for the log; only behind phase Auth it is somebody. AuthType is how
+	// ("Basic"), Challenge the WWW-Authenticate field that asks for it.
+	User, AuthType, Challenge string
 
 	// Line is the request line of a head that was not understood; "" else.
 	Line string
@@ -152,7 +155,9 @@ type Exchange struct {
 	// nothing else need be asked there. NeedUser is the Place where Require
 	// can't decide without an authenticated user: the rooms of phase Auth
 	// have work there, and only there.
-	Satisfied, NeedUser *Place
+	// Asked is the Place whose rules the exchange, or what it was before an
+	// internal redirect, has answered to: they are not asked twice.
+	Satisfied, NeedUser, Asked *Place
 
 	// LogID names the exchange in the error log (%L); "" until something was
 	// logged about it.
@@ -431,4 +436,12 @@ func (x *Exchange) ServerToken() string {
 		return ""
 	}
 	return x.Server.Core.Tokens
+}
+
+// Unauthorized is the verdict 401 with the Challenge, if there is one.
+func (x *Exchange) Unauthorized() Verdict {
+	if x.Challenge != "" {
+		x.Always.Set("WWW-Authenticate", x.Challenge)
+	}
+	return Status(401)
 }

@@ -121,7 +121,7 @@ func (v *view) Var(n expr.Variable) string {
 		return x.Server.Core.DocumentRoot
 	case expr.AuthType:
 		if x.User != "" {
-			return x.Getenv("AUTH_TYPE")
+			return x.AuthType
 		}
 	case expr.ContentType:
 		if t, ok := x.Out.Header.Known(message.ContentType); ok {

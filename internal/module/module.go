@@ -163,6 +163,22 @@ func (b *Build) Warn(pos diag.Position, text, hint string) {
 	*b.Diags = append(*b.Diags, diag.Diagnostic{Severity: diag.Warning, Pos: pos, Text: text, Hint: hint})
 }
 
+// EachDir shows f the per-section configuration of every section as written, and
+// that of servers outside of sections: for what can be told of a line alone.
+func (b *Build) EachDir(f func(conf.Vector)) {
+	var each func([]*conf.Section)
+	each = func(list []*conf.Section) {
+		for _, s := range list {
+			f(s.Dir)
+			each(s.Sections)
+		}
+	}
+	for _, sb := range b.Servers {
+		f(sb.Source.Dir)
+		each(sb.Source.Sections)
+	}
+}
+
 // Env is the process around a Build: what a room may use that is not
 // configuration.
 type Env struct {

@@ -162,7 +162,24 @@ func (s *Snapshot) lead(x *exchange.Exchange) exchange.Verdict {
 // ask runs the phases in which an exchange may be refused.
 func (s *Snapshot) ask(x *exchange.Exchange) exchange.Verdict {
 	x.SetHandler()
+	// As in httpd: what was asked before an internal redirect, and refused to
+	// lead to an ErrorDocument, is not asked again in the same place.
+	asked := x.Asked == x.Place
+	if !asked {
+		x.User, x.AuthType, x.Challenge = "", "", ""
+	}
 	for _, ph := range [...]exchange.Phase{exchange.Head, exchange.Access, exchange.Auth, exchange.Fixup} {
+		switch ph {
+		case exchange.Access:
+			if asked {
+				continue
+			}
+			x.Asked = x.Place
+		case exchange.Auth:
+			if asked {
+				continue
+			}
+		}
 		for _, h := range x.Place.Hooks[ph] {
 			if v := h(x); v != exchange.Declined && v != exchange.OK {
 				return v

@@ -9,7 +9,13 @@ import (
 	"sallyport/internal/module"
 	"sallyport/internal/modules/access_compat"
 	"sallyport/internal/modules/alias"
+	"sallyport/internal/modules/auth_basic"
+	"sallyport/internal/modules/authn_anon"
+	"sallyport/internal/modules/authn_core"
+	"sallyport/internal/modules/authn_file"
+	"sallyport/internal/modules/authn_socache"
 	"sallyport/internal/modules/authz_core"
+	"sallyport/internal/modules/authz_groupfile"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
 	"sallyport/internal/modules/core"
@@ -59,7 +65,13 @@ var Rooms = []*module.Room{
 	&env.Room,
 	&setenvif.Room,
 	&mime.Room,
+	&authn_core.Room,
+	&authn_file.Room,
+	&authn_anon.Room,
+	&authn_socache.Room,
+	&auth_basic.Room,
 	&authz_core.Room,
+	&authz_groupfile.Room,
 	&authz_host.Room,
 	&authz_user.Room,
 	&access_compat.Room,

@@ -11,12 +11,13 @@ import (
 	"sallyport/internal/authz"
 	"sallyport/internal/exchange"
 	"sallyport/internal/module"
+	"sallyport/internal/modules/authz_groupfile"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
 	"sallyport/internal/modules/roomtest"
 )
 
-var rooms = []*module.Room{&Room, &authz_host.Room, &authz_user.Room}
+var rooms = []*module.Room{&Room, &authz_host.Room, &authz_user.Room, &authz_groupfile.Room}
 
 func house(t testing.TB, text string) *roomtest.House { return roomtest.New(t, text, rooms...) }
 
@@ -387,7 +388,7 @@ func TestErrors(t *testing.T) {
 		{"Require ip 10.1.2.3 # foo", "2: ip address '#' appears to be invalid"},
 		{"Require method FOO", "2: Invalid Method 'FOO'"},
 		{"Require expr treu", "2: Cannot parse expression in require line: syntax error, unexpected 'treu'"},
-		{"Require host %{HTTP_HOST}", "2: Require host: %{…} needs the expression language, which this version of Sallyport does not have"},
+		{"Require host %{HTTP_HOTS}", "2: Cannot parse expression in require line: Variable 'HTTP_HOTS' does not exist"},
 	} {
 		if got := roomtest.Errors(t, "<Location />\n"+c[0]+"\n</Location>", rooms...); got != c[1] {
 			t.Errorf("%s:\n got %s\nwant %s", c[0], got, c[1])

@@ -9,22 +9,15 @@ import (
 )
 
 func compile(b *module.Build) func(*module.Plan) {
-	for _, sb := range b.Servers {
-		for _, s := range sb.Source.Sections {
-			warnOff(b, s)
-		}
-	}
+	b.EachDir(func(v conf.Vector) { warnOff(b, v) })
 	return furnish
 }
 
 // warnOff warns of AuthMerging Off without rules: what reads like a default
 // opens the section to everybody.
-func warnOff(b *module.Build, s *conf.Section) {
-	if d := dir.Of(s.Dir); d != nil && d.Root == nil && d.Merging.Is && d.Merging.V == off {
+func warnOff(b *module.Build, v conf.Vector) {
+	if d := dir.Of(v); d != nil && d.Root == nil && d.Merging.Is && d.Merging.V == off {
 		b.Warn(d.Merging.Pos, "AuthMerging Off without a Require lifts the access rules of all outer sections here", "")
-	}
-	for _, kid := range s.Sections {
-		warnOff(b, kid)
 	}
 }
 
@@ -89,13 +82,13 @@ func (g *guard) auth(x *exchange.Exchange) exchange.Verdict {
 		return exchange.Status(500)
 	case authz.NoUser:
 		x.Logf(errorlog.Error, "authz_core", "AH01628: authorization failure (no authenticated user): %s", x.Path)
-		return exchange.Status(401)
+		return x.Unauthorized()
 	}
 	if g.forbid {
 		return deny(x)
 	}
 	x.Logf(errorlog.Error, "authz_core", "AH01631: user %s: authorization failure for \"%s\": ", x.User, x.Path)
-	return exchange.Status(401)
+	return x.Unauthorized()
 }
 
 func deny(x *exchange.Exchange) exchange.Verdict {

@@ -10,6 +10,7 @@ import (
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/exchange"
 	"sallyport/internal/exprvars"
+	"sallyport/internal/modules/authz_groupfile"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
 )
@@ -20,8 +21,7 @@ var providers = slices.Concat([]authz.Provider{
 	{Name: "env", Parse: parseEnv},
 	{Name: "method", Parse: parseMethod},
 	{Name: "expr", Parse: parseExpr},
-	{Name: "group", Parse: parseGroup},
-}, authz_host.Providers, authz_user.Providers)
+}, authz_host.Providers, authz_user.Providers, authz_groupfile.Providers)
 
 func find(name string) *authz.Provider {
 	for i := range providers {
@@ -115,17 +115,6 @@ func parseExpr(args string) (authz.Rule, error) {
 		case cond.Eval(exprvars.Of(x), nil):
 			return authz.Granted
 		case user && x.User == "":
-			return authz.NoUser
-		}
-		return authz.Denied
-	}}, nil
-}
-
-// parseGroup knows who must be asked for, but no groups: without AuthGroupFile
-// nobody is in one, as in httpd.
-func parseGroup(string) (authz.Rule, error) {
-	return authz.Rule{User: true, Check: func(x *exchange.Exchange) authz.Result {
-		if x.User == "" {
 			return authz.NoUser
 		}
 		return authz.Denied

@@ -6,7 +6,6 @@ package authz_host
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"sallyport/internal/authz"
 	"sallyport/internal/conf/syntax"
@@ -56,18 +55,10 @@ func verdict(ok bool) authz.Result {
 	return authz.Denied
 }
 
-// names splits the words of a rule that httpd reads as an expression.
-func names(provider, args string) ([]string, error) {
-	if strings.Contains(args, "%{") {
-		return nil, errors.New("Require " + provider + ": %{…} needs the expression language, which this version of Sallyport does not have")
-	}
-	return syntax.Words(args), nil
-}
-
 func parseHost(args string) (authz.Rule, error) {
-	domains, err := names("host", args)
-	if err != nil || len(domains) == 0 {
-		return authz.Rule{Fixed: authz.Denied}, err
+	domains, err := authz.Words(args)
+	if err != nil {
+		return authz.Rule{}, err
 	}
 	return authz.Rule{Check: func(x *exchange.Exchange) authz.Result {
 		name := hosts.Name(x.Client, true)
@@ -75,7 +66,7 @@ func parseHost(args string) (authz.Rule, error) {
 			x.Logf(errorlog.Error, "authz_host", "AH01753: access check of '%s' to %s failed, reason: unable to get the remote host name", args, x.Path)
 			return authz.Denied
 		}
-		for _, d := range domains {
+		for _, d := range domains(x) {
 			if hosts.InDomain(d, name) {
 				return authz.Granted
 			}
@@ -85,12 +76,12 @@ func parseHost(args string) (authz.Rule, error) {
 }
 
 func parseForwardDNS(args string) (authz.Rule, error) {
-	domains, err := names("forward-dns", args)
-	if err != nil || len(domains) == 0 {
-		return authz.Rule{Fixed: authz.Denied}, err
+	domains, err := authz.Words(args)
+	if err != nil {
+		return authz.Rule{}, err
 	}
 	return authz.Rule{Check: func(x *exchange.Exchange) authz.Result {
-		for _, d := range domains {
+		for _, d := range domains(x) {
 			if hosts.LeadsTo(d, x.Client.Addr.Addr()) {
 				return authz.Granted
 			}

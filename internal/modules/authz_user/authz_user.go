@@ -3,12 +3,9 @@
 package authz_user
 
 import (
-	"errors"
 	"slices"
-	"strings"
 
 	"sallyport/internal/authz"
-	"sallyport/internal/conf/syntax"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/module"
@@ -24,15 +21,15 @@ var Providers = []authz.Provider{
 }
 
 func parseUser(args string) (authz.Rule, error) {
-	if strings.Contains(args, "%{") {
-		return authz.Rule{}, errors.New("Require user: %{…} needs the expression language, which this version of Sallyport does not have")
+	users, err := authz.Words(args)
+	if err != nil {
+		return authz.Rule{}, err
 	}
-	users := syntax.Words(args)
 	return authz.Rule{User: true, Check: func(x *exchange.Exchange) authz.Result {
 		switch {
 		case x.User == "":
 			return authz.NoUser
-		case slices.Contains(users, x.User):
+		case slices.Contains(users(x), x.User):
 			return authz.Granted
 		}
 		x.Logf(errorlog.Debug, "authz_user", "AH01663: access to %s failed, reason: user '%s' does not meet 'require'ments for user to be allowed access", x.Path, x.User)
