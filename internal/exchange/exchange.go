@@ -189,6 +189,8 @@ type Client struct {
 	textOf    netip.Addr
 	// Served counts the exchanges before this one on the connection.
 	Served int
+	// Stream is the stream that the request came by; 0 in HTTP/1.1.
+	Stream uint64
 
 	// Name remembers what a reverse lookup of Addr found; see package hosts.
 	Name atomic.Pointer[Hostname]
@@ -206,8 +208,16 @@ func (c *Client) For(addr netip.AddrPort) *Client {
 	}
 	return &Client{
 		Remote: c.Remote, Local: c.Local, Addr: addr, Announced: c.Announced, TLS: c.TLS,
-		Since: c.Since, ID: c.ID, Served: c.Served, whole: whole,
+		Since: c.Since, ID: c.ID, Served: c.Served, Stream: c.Stream, whole: whole,
 	}
+}
+
+// ForStream makes the Client of one stream of the connection: what exchanges
+// that run at the same time must not share.
+func (c *Client) ForStream() *Client {
+	s := c.For(c.Addr)
+	s.Served = 1
+	return s
 }
 
 // Hostname is the result of looking an address up in the DNS.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"sync"
 
+	"sallyport/internal/errorlog"
 	"sallyport/internal/message"
 )
 
@@ -15,8 +16,7 @@ type House interface {
 }
 
 // Visit is one client connection as the house knows it. Its methods are
-// called from the goroutine that serves the connection (h2 and h3: one Visit
-// per stream's goroutine).
+// called from the goroutine that serves the connection, or one of its streams.
 type Visit interface {
 	// Enter pins the running snapshot for one exchange and returns the
 	// settings that hold before the request's host is known.
@@ -37,10 +37,15 @@ type Visit interface {
 	// Refuse answers a request that was not understood, or not in time, with
 	// status. x holds what could be read of it; why is for the error log.
 	Refuse(x *Exchange, status int, why string)
+	// Logger is the error log of the default server, between Enter and Leave.
+	Logger() *errorlog.Logger
 	// Leave ends what Enter began. It reports false when the house wants the
 	// connection closed (it is shutting down).
 	Leave() bool
-	// Bye ends the visit: the connection is closed.
+	// Stream makes a visit of its own for one stream of the connection, or
+	// several one after the other. For any goroutine, before Bye.
+	Stream(c *Client) Visit
+	// Bye ends the visit: the connection is closed, the stream over.
 	Bye()
 }
 

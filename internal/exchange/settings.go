@@ -41,6 +41,8 @@ type ServerSettings struct {
 	// Methods are known to RegisteredMethods beyond httpd's own
 	// (RegisterHttpMethod).
 	Methods []string
+	// Versions is what clients may speak, over TLS and without.
+	Versions Protocols
 }
 
 // ReadLimit bounds how slowly a head or body may arrive (RequestReadTimeout):

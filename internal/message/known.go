@@ -134,6 +134,16 @@ var knownNames = [numKnown]string{
 // String gives the canonical spelling; "" for Other.
 func (k Known) String() string { return knownNames[k] }
 
+// Lower gives the spelling of HTTP/2 and HTTP/3; "" for Other.
+func (k Known) Lower() string { return lowerNames[k] }
+
+var lowerNames = func() (t [numKnown]string) {
+	for k := range t {
+		t[k] = lower(knownNames[k])
+	}
+	return t
+}()
+
 // byLen[n] lists the known names of n bytes.
 var byLen = func() (t [26][]Known) {
 	for k := Other + 1; k < numKnown; k++ {

@@ -95,7 +95,7 @@ func (s *Server) Totals(requests bool) module.Totals {
 		sh.Lock()
 		// Under the lock of each shard, so that a connection that ends is
 		// counted once: in the sums or by itself.
-		t.Connections += sh.count
+		t.Connections += sh.count - sh.streams
 		for v := sh.first; v != nil; v = v.next {
 			sl := v.slot.Load()
 			if sl == nil {

@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,9 @@ import (
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/chart"
 	"sallyport/internal/errorlog"
+	"sallyport/internal/exchange"
 	"sallyport/internal/front/h1"
+	"sallyport/internal/front/h2"
 	"sallyport/internal/keeper"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
@@ -38,6 +41,7 @@ type Server struct {
 	Keeper *keeper.Keeper
 
 	front    *h1.Front
+	front2   *h2.Front
 	current  atomic.Pointer[snapshot.Snapshot]
 	draining atomic.Bool
 	visits   [16]visitShard
@@ -63,7 +67,12 @@ func New() (*Server, error) {
 	s.board.started = time.Now()
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
-	s.front = &h1.Front{House: s, Watch: w}
+	s.front2 = &h2.Front{Watch: w}
+	s.front = &h1.Front{House: s, Watch: w, H2: s.front2.Serve, Others: map[string]func(*tls.Conn, *exchange.Client){
+		exchange.ProtoH2: func(nc *tls.Conn, c *exchange.Client) {
+			s.front2.Serve(&exchange.Handoff{Conn: nc, Client: c, Visit: s.Admit(c)})
+		},
+	}}
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
 	}
@@ -167,13 +176,14 @@ func (s *Server) Stop(ctx context.Context) {
 	s.useListeners(nil, nil)
 	s.arrivals.stop()
 	// Again and again: a connection may have begun to wait just after.
-	for s.front.Drain(); s.countVisits() > 0 && ctx.Err() == nil; s.front.Drain() {
+	for s.drain(); s.countVisits() > 0 && ctx.Err() == nil; s.drain() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	s.front.Close()
+	s.front2.Close()
 	for end := time.Now().Add(closeGrace); s.countVisits() > 0 && time.Now().Before(end); {
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -184,4 +194,10 @@ func (s *Server) Stop(ctx context.Context) {
 		snap.Close()
 	}
 	s.Watch.Close()
+}
+
+// drain asks the clients to go.
+func (s *Server) drain() {
+	s.front.Drain()
+	s.front2.Drain()
 }

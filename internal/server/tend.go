@@ -26,7 +26,7 @@ func (s *Server) tend() {
 				s.Charts.Tick(time.Now(), members)
 				clear(members)
 			}
-			if c.left(s.front.Running()) {
+			if c.left(s.front.Running() + s.front2.Running()) {
 				debug.FreeOSMemory()
 			}
 		}

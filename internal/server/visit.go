@@ -19,21 +19,36 @@ type visit struct {
 	using      atomic.Pointer[snapshot.Snapshot]
 	addr       snapshot.Address // of the snapshot last used; the connection's goroutine
 	shard      int
+	stream     bool                 // of a stream: the connection is counted by its own visit
 	slot       atomic.Pointer[slot] // nil until something is counted
 	prev, next *visit               // under the shard's lock
 }
 
 type visitShard struct {
 	sync.Mutex
-	first *visit
-	count int
-	ended sums
+	first   *visit
+	count   int // of all visits, and of those that are streams'
+	streams int
+	ended   sums
 }
 
 // Admit implements exchange.House.
 func (s *Server) Admit(c *exchange.Client) exchange.Visit {
 	v := &visit{srv: s, client: c, shard: int(c.ID % uint64(len(s.visits)))}
-	sh := &s.visits[v.shard]
+	v.enlist()
+	s.open.count.Add(1)
+	return v
+}
+
+// Stream implements exchange.Visit.
+func (v *visit) Stream(c *exchange.Client) exchange.Visit {
+	sv := &visit{srv: v.srv, client: c, shard: v.shard, stream: true}
+	sv.enlist()
+	return sv
+}
+
+func (v *visit) enlist() {
+	sh := &v.srv.visits[v.shard]
 	sh.Lock()
 	v.next = sh.first
 	if v.next != nil {
@@ -41,9 +56,10 @@ func (s *Server) Admit(c *exchange.Client) exchange.Visit {
 	}
 	sh.first = v
 	sh.count++
+	if v.stream {
+		sh.streams++
+	}
 	sh.Unlock()
-	s.open.count.Add(1)
-	return v
 }
 
 // Enter implements exchange.Visit.
@@ -101,6 +117,9 @@ func (v *visit) Serve(x *exchange.Exchange) {
 // Refuse implements exchange.Visit.
 func (v *visit) Refuse(x *exchange.Exchange, status int, why string) { v.addr.Refuse(x, status, why) }
 
+// Logger implements exchange.Visit.
+func (v *visit) Logger() *errorlog.Logger { return v.addr.Default().Log }
+
 // Leave implements exchange.Visit.
 func (v *visit) Leave() bool {
 	v.using.Store(nil)
@@ -121,9 +140,14 @@ func (v *visit) Bye() {
 		v.next.prev = v.prev
 	}
 	sh.count--
+	if v.stream {
+		sh.streams--
+	}
 	sh.ended.add(v.slot.Load())
 	sh.Unlock()
-	v.srv.open.gone()
+	if !v.stream {
+		v.srv.open.gone()
+	}
 }
 
 // inUse reports whether any exchange is under way with snap.

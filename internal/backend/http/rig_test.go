@@ -14,6 +14,7 @@ import (
 
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/message"
@@ -179,3 +180,6 @@ func TestHold(t *testing.T) {
 	fmt.Println("rig at", r.addr, "pid", os.Getpid())
 	time.Sleep(60 * time.Second)
 }
+
+func (v rigVisit) Stream(*exchange.Client) exchange.Visit { return v }
+func (v rigVisit) Logger() *errorlog.Logger               { return nil }

@@ -64,6 +64,9 @@ type Front struct {
 	// their own with House.Admit(c). c.TLS is filled in. What a host offers is
 	// the tls.Config's NextProtos, from ServerSettings.Protocols.
 	Others map[string]func(nc *tls.Conn, c *exchange.Client)
+	// H2 serves a connection that goes over to HTTP/2, until it ends; nil: none
+	// does.
+	H2 func(*exchange.Handoff)
 
 	running atomic.Int64 // connections that have a goroutine
 	closed  atomic.Bool  // Close was called
@@ -119,6 +122,7 @@ type kit struct {
 	next   what // what run does when await returns
 
 	x    *exchange.Exchange // being read or served
+	hand *exchange.Handoff  // for handOver
 	body body
 	out  response
 }
@@ -165,12 +169,13 @@ const (
 type what uint8
 
 const (
-	wait    what = iota // for bytes
-	block               // serve c.x where reads may block
-	hangUp              // close at once
-	goodbye             // close after the last response was read
-	shake               // the TLS handshake
-	given               // nothing: somebody else has the connection
+	wait     what = iota // for bytes
+	block                // serve c.x where reads may block
+	hangUp               // close at once
+	goodbye              // close after the last response was read
+	shake                // the TLS handshake
+	given                // nothing: somebody else has the connection
+	handOver             // another front goes on with it
 )
 
 // Serve takes over a client connection; it returns at once. from is the client
@@ -277,6 +282,9 @@ func (c *conn) run() {
 		case goodbye:
 			c.linger()
 			c.close()
+			return
+		case handOver:
+			c.handOver()
 			return
 		}
 	}
@@ -416,6 +424,9 @@ func (c *conn) head() bool {
 		c.next = hangUp
 		return false
 	}
+	if c.client.Served == 0 && c.in[c.r] == 'P' && c.prefaced() {
+		return false
+	}
 	n := wire.HeadEnd(c.in[c.r:c.w], c.searched)
 	lim := wire.Limits{Line: c.set.LimitRequestLine, Fields: c.set.LimitRequestFields, FieldSize: c.set.LimitFieldSize}
 	if n == 0 {
@@ -506,6 +517,8 @@ func (c *conn) serve() {
 		c.next = hangUp
 	case !c.out.keep && c.said():
 		c.next = hangUp
+	case c.out.settings != nil:
+		c.switched()
 	case !c.out.keep || !c.body.skip():
 		c.next = goodbye
 	}

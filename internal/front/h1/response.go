@@ -32,6 +32,7 @@ type response struct {
 	informed bool // a 100 was sent
 	ended    bool
 	upgraded bool
+	settings []byte    // of HTTP/2, which the connection goes over to; nil: it does not
 	err      error     // the client can't be written to any more
 	sampled  bool      // queued was taken since the write at hand began
 	queued   int       // bytes that the client had not taken then

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/watch"
 )
@@ -280,3 +281,6 @@ func plainly(s string) string {
 	s = strings.ReplaceAll(s, "Date: now\r\n", "")
 	return strings.ReplaceAll(s, "\r\n", "|")
 }
+
+func (h *house) Stream(*exchange.Client) exchange.Visit { return h }
+func (h *house) Logger() *errorlog.Logger               { return nil }

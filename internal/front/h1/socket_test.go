@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/watch"
 )
@@ -480,3 +481,6 @@ func TestVanishing(t *testing.T) {
 	}
 	until(t, fmt.Sprintf("all %d have left", n), func() bool { return h.left.Load() == int64(n) })
 }
+
+func (h *crowdHouse) Stream(*exchange.Client) exchange.Visit { return h }
+func (h *crowdHouse) Logger() *errorlog.Logger               { return nil }

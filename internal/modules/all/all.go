@@ -23,6 +23,7 @@ import (
 	"sallyport/internal/modules/env"
 	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/headers"
+	"sallyport/internal/modules/http2"
 	"sallyport/internal/modules/lbmethod_bybusyness"
 	"sallyport/internal/modules/lbmethod_byhash"
 	"sallyport/internal/modules/lbmethod_byrequests"
@@ -60,6 +61,7 @@ var Rooms = []*module.Room{
 	&macro.Room,
 	&reqtimeout.Room,
 	&remoteip.Room,
+	&http2.Room,
 	&log_config.Room,
 	&logio.Room,
 	&env.Room,

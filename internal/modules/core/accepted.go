@@ -172,10 +172,3 @@ func warnMergeTrailers(c *conf.Cmd, args []string) error {
 	}
 	return nil
 }
-
-func checkOrder(c *conf.Cmd, args []string) error {
-	if _, err := onOff(args[0]); err != nil {
-		return &diag.Err{Text: "ProtocolsHonorOrder must be 'on' or 'off'", Word: 1}
-	}
-	return nil
-}

@@ -51,6 +51,7 @@ type ServerConf struct {
 	MergeSlashes   conf.Opt[bool]
 	StrictHost     conf.Opt[bool] // StrictHostCheck
 	Protocols      conf.Opt[[]string]
+	HonorOrder     conf.Opt[bool] // ProtocolsHonorOrder
 
 	Idle []Idle // accepted without effect
 }

@@ -106,6 +106,7 @@ func Settings(c, dir conf.Vector) *exchange.ServerSettings {
 		UseCanonicalName:     d.CanonicalName.Or(exchange.NameFromClient),
 		UseCanonicalPort:     d.PhysicalPort.V,
 		Tokens:               p.Tokens.Or(tokensFull).String(),
+		Versions:             exchange.Protocols{List: s.Protocols.V, ClientOrder: !s.HonorOrder.Or(true)},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/exchange"
 )
 
 // resolveTimeout bounds the look-up of a name in a Listen line.
@@ -160,14 +161,30 @@ func buffer(field func(*ProcessConf) *conf.Opt[int]) conf.Setter {
 	})
 }
 
-// setProtocols keeps the list for the day Sallyport speaks more than HTTP/1.1.
+// setProtocols adds to the list of protocols. Like httpd, it takes any name:
+// what nobody speaks is never offered.
 func setProtocols(c *conf.Cmd, s *ServerConf, args []string) error {
+	list := s.Protocols.V[:len(s.Protocols.V):len(s.Protocols.V)]
 	for _, w := range args {
-		name := strings.ToLower(strings.TrimPrefix(w, "+"))
-		if name == "h2" || name == "h2c" {
-			c.Warn("Protocols "+w+": Sallyport does not speak HTTP/2 yet, clients are served HTTP/1.1", "")
+		name := strings.ToLower(w)
+		switch name {
+		case exchange.ProtoH1, exchange.ProtoH2, exchange.ProtoH2C, exchange.ProtoH3, "acme-tls/1":
+		default:
+			c.Warn("Protocols "+w+": nobody speaks this", "known are h3, h2, h2c and http/1.1")
+		}
+		if !slices.Contains(list, name) {
+			list = append(list, name)
 		}
 	}
-	s.Protocols = conf.Some(c, append(s.Protocols.V[:len(s.Protocols.V):len(s.Protocols.V)], args...))
+	s.Protocols = conf.Some(c, list)
+	return nil
+}
+
+func setOrder(c *conf.Cmd, s *ServerConf, args []string) error {
+	on, err := onOff(args[0])
+	if err != nil {
+		return &diag.Err{Text: "ProtocolsHonorOrder must be 'on' or 'off'", Word: 1}
+	}
+	s.HonorOrder = conf.Some(c, on)
 	return nil
 }

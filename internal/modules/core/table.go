@@ -37,7 +37,8 @@ var directives = []conf.Directive{
 	{Name: "ListenBacklog", In: top, Args: conf.One, Help: "how many connections may wait to be accepted", Set: Process.Do(setBacklog)},
 	{Name: "SendBufferSize", In: top, Args: conf.One, Help: "bytes of the system's send buffer; 0 for its own choice", Set: buffer(func(p *ProcessConf) *conf.Opt[int] { return &p.SendBuffer })},
 	{Name: "ReceiveBufferSize", In: top, Args: conf.One, Help: "bytes of the system's receive buffer; 0 for its own choice", Set: buffer(func(p *ProcessConf) *conf.Opt[int] { return &p.RecvBuffer })},
-	{Name: "Protocols", In: servers, Args: conf.Many, Help: "protocols clients may speak", Set: Server.Do(setProtocols)},
+	{Name: "Protocols", In: servers, Args: conf.Many, Help: "protocols clients may speak, best first: h3, h2, h2c, http/1.1", Set: Server.Do(setProtocols)},
+	{Name: "ProtocolsHonorOrder", In: servers, Args: conf.One, Help: "the order of Protocols counts, not the client's", Set: Server.Do(setOrder)},
 
 	// Time and limits (limits.go).
 	{Name: "Timeout", In: servers, Args: conf.One, Help: "how long to wait for a peer to send or take something", Set: Server.Do(setTimeout)},
@@ -93,7 +94,6 @@ var directives = []conf.Directive{
 	Accept("FlushMaxPipelined", servers, conf.One, "responses held back at most", whyBuffers, checkFlush),
 	Accept("ListenCoresBucketsRatio", top, conf.One, "processor cores per listening socket", "Go spreads connections over the cores", checkPositive),
 	Accept("Protocol", servers, conf.One, "protocol of a server", "Listen and Protocols say it", nil),
-	Accept("ProtocolsHonorOrder", servers, conf.One, "whose order of protocols counts", "there is one protocol yet", checkOrder),
 	Accept("Mutex", top, conf.Many, "how processes keep out of each other's way", whyOneProcess, checkMutex),
 	Accept("ScoreBoardFile", top, conf.One, "file in which processes meet", whyOneProcess, nil),
 	Accept("CoreDumpDirectory", top, conf.One, "directory of core dumps", "the directory Sallyport was started in stays", checkDumpDir),

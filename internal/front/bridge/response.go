@@ -1,0 +1,73 @@
+package bridge
+
+import (
+	"strconv"
+
+	"sallyport/internal/exchange"
+	"sallyport/internal/httpdate"
+	"sallyport/internal/message"
+	wire "sallyport/internal/wire/h1"
+)
+
+// Fields hands every field of a response's head to add, with its name in lower
+// case: those of x.Out without those of a connection, then Date and Server as
+// mod_http2 places them. status is what the client is told; tunnel means that
+// a 101 answers an extended CONNECT.
+func Fields(x *exchange.Exchange, r *message.Response, status int, tunnel bool, length int64, add func(name, value string)) {
+	h := &r.Header
+	date, server := false, false
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		switch f.Known {
+		case message.ContentLength:
+			continue // length has it
+		case message.Date:
+			date = true
+		case message.Server:
+			server = true
+		case message.Other:
+			if tunnel && message.EqualFold(f.Name, "Sec-WebSocket-Accept") {
+				continue
+			}
+			add(Lower(f.Name), f.Value)
+			continue
+		}
+		if !Forbidden(f.Known) {
+			add(f.Known.Lower(), f.Value)
+		}
+	}
+	if v, ok := h.Known(message.ContentLength); ok && length < 0 && !tunnel && status != 204 {
+		add("content-length", v) // of a HEAD or 304
+	} else if length >= 0 {
+		add("content-length", strconv.FormatInt(length, 10))
+	}
+	if !date {
+		var b [32]byte
+		add("date", string(httpdate.Append(b[:0], x.Received)))
+	}
+	if !server {
+		if t := x.ServerToken(); t != "" {
+			add("server", t)
+		}
+	}
+}
+
+// Content decides about the content of a response: length is what to announce,
+// -1 for nothing; none means that no byte of content may follow.
+func Content(x *exchange.Exchange, r *message.Response) (length int64, none bool) {
+	none = message.Bodyless(r.Status) || x.Request.Method == "HEAD"
+	switch {
+	case r.Status == 204 || r.Status < 200:
+		return -1, true
+	case none:
+		if r.Header.Has(message.ContentLength) || r.Status == 304 || r.Body.Length == 0 {
+			return -1, true
+		}
+		return r.Body.Length, true
+	}
+	return r.Body.Length, false
+}
+
+// Sound reports whether the head may be written: no field's name or value could
+// be taken for something else (httpd's AH02430).
+func Sound(r *message.Response) bool { return wire.BadField(&r.Header) < 0 }
