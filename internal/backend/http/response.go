@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -354,14 +355,14 @@ var errClientGone = errors.New("the client is gone")
 func (c *conn) Deliver(x *exchange.Exchange) *fault.Fault {
 	defer c.release()
 	for !c.bodyEnd {
-		if c.framing.Kind == wire.Counted && c.r == c.w && c.left >= spliceFrom && c.Raw != nil && c.sender == nil && x.CanSplice() {
-			if p := pipe.Get(c.left); p != nil {
+		if n := c.spliceable(); n >= spliceFrom && x.CanSplice() {
+			if p := pipe.Get(n); p != nil {
 				f := c.splice(x, p)
 				pipe.Put(p)
 				if f != nil {
 					return f
 				}
-				break
+				continue
 			}
 		}
 		data, err := c.next(buffer.Large)
@@ -417,17 +418,55 @@ func (c *conn) trailerFor(x *exchange.Exchange) *message.Header {
 	return t
 }
 
-// splice lets the kernel move the rest of a counted body.
+// spliceable is how many of the next bytes are content that the kernel can move:
+// the rest of a counted body or of a chunk, or all that comes until the end of
+// the connection, once that has shown to be much.
+func (c *conn) spliceable() int64 {
+	if c.r != c.w || c.Raw == nil || c.sender != nil {
+		return 0
+	}
+	switch c.framing.Kind {
+	case wire.Counted:
+		return c.left
+	case wire.Chunks:
+		return c.chunks.Remaining()
+	case wire.UntilClose:
+		if c.read >= 4*spliceFrom && !c.bodyEnd {
+			return math.MaxInt64
+		}
+	}
+	return 0
+}
+
+// moved notes that n bytes of content went through a pipe.
+func (c *conn) moved(n int64) {
+	c.read += n
+	switch c.framing.Kind {
+	case wire.Counted:
+		c.left -= n
+		c.bodyEnd = c.left == 0
+	case wire.Chunks:
+		c.chunks.Skip(n)
+	}
+}
+
+// splice lets the kernel move what is spliceable.
 func (c *conn) splice(x *exchange.Exchange, p *pipe.Pipe) *fault.Fault {
 	if c.in != nil {
 		c.dropIn() // not needed while the kernel works
 	}
-	if err := x.Down.Flush(); err != nil {
-		x.Aborted = true
-		return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
-	}
-	for c.left > 0 {
-		if err := c.fillPipe(x, p); err != nil {
+	for c.spliceable() > 0 {
+		// Nothing is held back while we wait.
+		if err := x.Down.Flush(); err != nil {
+			x.Aborted = true
+			return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
+		}
+		err := c.fillPipe(x, p)
+		if err == io.EOF {
+			c.bodyEnd = true
+			return nil
+		}
+		if err != nil {
 			x.Aborted = true
 			if err == errClientGone {
 				return &fault.Fault{Kind: fault.ClientGone, Begun: true}
@@ -438,11 +477,11 @@ func (c *conn) splice(x *exchange.Exchange, p *pipe.Pipe) *fault.Fault {
 			return &fault.Fault{Kind: fault.ClientGone, Err: err, Begun: true}
 		}
 	}
-	c.bodyEnd = true
 	return nil
 }
 
 // fillPipe takes from the backend what it has sent, and waits for the first.
+// io.EOF is the end of a body that only the end of the connection ends.
 func (c *conn) fillPipe(x *exchange.Exchange, p *pipe.Pipe) error {
 	if !x.Down.Waiting(&c.Guard) {
 		return errClientGone
@@ -451,12 +490,13 @@ func (c *conn) fillPipe(x *exchange.Exchange, p *pipe.Pipe) error {
 	c.Guard.Arm(c.work.Timeout)
 	defer c.Guard.Disarm()
 	for {
-		n, err := p.Fill(c.Raw, int(min(c.left, pipe.Size)))
-		c.left -= int64(n)
-		c.read += int64(n)
+		n, err := p.Fill(c.Raw, int(min(c.spliceable(), pipe.Size)))
+		c.moved(int64(n))
 		switch {
 		case err == nil:
 			return nil
+		case err == io.EOF && c.framing.Kind == wire.UntilClose:
+			return io.EOF
 		case err == io.EOF:
 			return io.ErrUnexpectedEOF
 		case !errors.Is(err, os.ErrDeadlineExceeded):

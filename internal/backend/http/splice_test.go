@@ -37,7 +37,7 @@ func TestSlowReaderGetsEveryByte(t *testing.T) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(want)))
 		w.Write(want)
 	})
-	r := newRig(t, back, clientTimeout(4*watch.Tick))
+	r := newRig(t, back, clientTimeout(16*watch.Tick))
 	nc := dialSmall(t, r.addr)
 	io.WriteString(nc, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(nc), nil)
@@ -77,13 +77,13 @@ func TestSlowUploadArrivesWhole(t *testing.T) {
 			if err != nil {
 				break
 			}
-			time.Sleep(watch.Tick / 2)
+			time.Sleep(watch.Tick)
 		}
 		s := [32]byte(h.Sum(nil))
 		sum.Store(&s)
 		io.WriteString(w, "thanks")
 	})
-	r := newRig(t, back, func(r *rig) { r.work.Timeout = 8 * watch.Tick })
+	r := newRig(t, back, func(r *rig) { r.work.Timeout = 24 * watch.Tick })
 	req, _ := http.NewRequest("POST", "http://"+r.addr+"/", &fitful{b: want})
 	req.ContentLength = largeBody
 	res, err := http.DefaultClient.Do(req)
@@ -225,4 +225,70 @@ func dialSmall(t *testing.T, addr string) net.Conn {
 	t.Cleanup(func() { nc.Close() })
 	nc.(*net.TCPConn).SetReadBuffer(16 << 10)
 	return nc
+}
+
+// Chunks large and small, and a body that only the end of the connection ends,
+// arrive as they were, whatever the client speaks; small ones are not held back
+// while the backend pauses.
+func TestSplicedFramings(t *testing.T) {
+	want := pattern(3 << 20)
+	chunked := func(w io.Writer) {
+		io.WriteString(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for b, n := want, 10; len(b) > 0; n = n*7 + 1 {
+			n := min(n, len(b))
+			fmt.Fprintf(w, "%x\r\n", n)
+			w.Write(b[:n/2])
+			time.Sleep(time.Millisecond) // so that pieces meet waits
+			w.Write(b[n/2 : n])
+			io.WriteString(w, "\r\n")
+			b = b[n:]
+		}
+		io.WriteString(w, "0\r\nX-Sum: 1\r\n\r\n")
+	}
+	until := func(w io.Writer) {
+		io.WriteString(w, "HTTP/1.1 200 OK\r\n\r\n")
+		w.Write(want)
+	}
+	for name, send := range map[string]func(io.Writer){"chunked": chunked, "until the end": until} {
+		back, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer back.Close()
+		go func() {
+			for {
+				nc, err := back.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer nc.Close()
+					if _, err := http.ReadRequest(bufio.NewReader(nc)); err == nil {
+						send(nc)
+					}
+				}()
+			}
+		}()
+		r := newRig(t, back.Addr().String())
+		for _, version := range []string{"1.0", "1.1"} {
+			nc, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			nc.SetDeadline(time.Now().Add(30 * time.Second))
+			fmt.Fprintf(nc, "GET / HTTP/%s\r\nHost: a\r\nTE: trailers\r\n\r\n", version)
+			res, err := http.ReadResponse(bufio.NewReader(nc), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(res.Body)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s to HTTP/%s: %d bytes of %d, equal %v, %v", name, version, len(got), len(want), bytes.Equal(got, want), err)
+			}
+			if sum := res.Trailer.Get("X-Sum"); version == "1.1" && name == "chunked" && sum != "1" {
+				t.Errorf("trailer %q", sum)
+			}
+		}
+	}
 }

@@ -473,13 +473,21 @@ var errTooMuch = errors.New("write response: more than its Content-Length")
 
 // CanSplice implements exchange.Splicer.
 func (o *response) CanSplice() bool {
-	return o.framing == counted && o.c.raw != nil && o.c.secure == nil && o.err == nil
+	return o.framing != bodyless && o.c.raw != nil && o.c.secure == nil && o.err == nil
 }
 
-// Splice implements exchange.Splicer.
+// Splice implements exchange.Splicer. What the pipe holds becomes one chunk
+// where chunks are wanted.
 func (o *response) Splice(p *pipe.Pipe) error {
-	if int64(p.Held()) > o.left {
-		return errTooMuch
+	switch o.framing {
+	case counted:
+		if int64(p.Held()) > o.left {
+			return errTooMuch
+		}
+		o.left -= int64(p.Held())
+	case chunked:
+		o.room()
+		o.buf = wire.AppendChunkHead(o.buf, int64(p.Held()))
 	}
 	if err := o.Flush(); err != nil {
 		return err
@@ -487,7 +495,6 @@ func (o *response) Splice(p *pipe.Pipe) error {
 	o.arm()
 	for p.Held() > 0 {
 		n, err := p.Drain(o.c.raw)
-		o.left -= int64(n)
 		o.x.BodyOut += int64(n)
 		o.x.BytesOut += int64(n)
 		if err != nil && !o.again(err, false) {
@@ -498,6 +505,10 @@ func (o *response) Splice(p *pipe.Pipe) error {
 		}
 	}
 	o.c.guard.Disarm()
+	if o.framing == chunked && o.err == nil {
+		o.room()
+		o.buf = append(o.buf, '\r', '\n')
+	}
 	return o.err
 }
 
