@@ -20,6 +20,7 @@ demo: build
 # on real httpd and on Sallyport, a short run of every fuzz target.
 test: needs check
 	$(GO) test -race -timeout 15m ./...
+	$(GO) test -run Allocations ./internal/server
 	$(MAKE) --no-print-directory fuzz
 
 check:

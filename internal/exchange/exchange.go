@@ -11,6 +11,7 @@ package exchange
 import (
 	"io"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -303,6 +304,14 @@ type Mapping struct {
 
 // URL is the whole URL of a Proxied mapping.
 func (m *Mapping) URL() string { return m.Path + m.Rest }
+
+// Begins reports whether URL begins with prefix, without making it.
+func (m *Mapping) Begins(prefix string) bool {
+	if len(prefix) <= len(m.Path) {
+		return m.Path[:len(prefix)] == prefix
+	}
+	return strings.HasPrefix(prefix, m.Path) && strings.HasPrefix(m.Rest, prefix[len(m.Path):])
+}
 
 // Prev is what an internal redirect leaves behind.
 type Prev struct {

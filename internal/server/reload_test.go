@@ -22,7 +22,7 @@ import (
 )
 
 // build makes a snapshot of a text.
-func build(t *testing.T, srv *server.Server, text string) *snapshot.Snapshot {
+func build(t testing.TB, srv *server.Server, text string) *snapshot.Snapshot {
 	t.Helper()
 	cfg, diags := conf.Load(conf.Options{File: "test.conf", Text: text, Root: t.TempDir(), Modules: all.Infos()})
 	if diags.Failed() {

@@ -193,19 +193,18 @@ func (st *site) appendProxies(to []int, x *exchange.Exchange) []int {
 	if len(st.proxies) == 0 {
 		return to
 	}
-	url := x.Mapped.URL()
 	for _, n := range st.proxies {
 		s := st.all[n]
 		switch {
 		case s.re != nil:
-			if !s.matches(url, x) {
+			if !s.matches(x.Mapped.URL(), x) {
 				continue
 			}
 		case s.wild:
-			if !fnmatch(s.arg, url, false) {
+			if !fnmatch(s.arg, x.Mapped.URL(), false) {
 				continue
 			}
-		case !strings.HasPrefix(url, s.arg):
+		case !x.Mapped.Begins(s.arg):
 			continue
 		}
 		to = append(to, n)
