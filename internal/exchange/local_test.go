@@ -61,7 +61,7 @@ func TestEscapePath(t *testing.T) {
 }
 
 func TestMappingBegins(t *testing.T) {
-	m := Mapping{Path: "http://a", Rest: "/b"}
+	m := exchange.Mapping{Path: "http://a", Rest: "/b"}
 	for prefix, want := range map[string]bool{"": true, "http://": true, "http://a": true, "http://a/": true, "http://a/b": true,
 		"http://a/b/": false, "http://b": false, "http://ab": false, "http://b/b": false} {
 		if m.Begins(prefix) != want {
