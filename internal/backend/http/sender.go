@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"sallyport/internal/backend"
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
@@ -179,7 +180,7 @@ func (s *sender) failed() bool {
 func (s *sender) fault() *fault.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return bodyFault(s.err)
+	return backend.BodyFault(s.err)
 }
 
 // complete reports whether the whole body has gone out.

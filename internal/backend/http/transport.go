@@ -59,7 +59,7 @@ type conn struct {
 
 // Start implements backend.Transport.
 func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Request) (backend.Reply, *fault.Fault) {
-	if f := readAhead(x, r); f != nil {
+	if f := r.ReadAhead(); f != nil {
 		return nil, f
 	}
 	p := w.Pool.(*pool.Pool)
