@@ -3,6 +3,7 @@ package server
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sallyport/internal/errorlog"
 )
@@ -19,6 +20,9 @@ type openConns struct {
 	room chan struct{} // closed when a connection ended; nil: nobody waits
 	told bool
 }
+
+// shedEvery is how often accept looks for idle connections while it waits.
+const shedEvery = 200 * time.Millisecond
 
 // gone counts an ended connection.
 func (o *openConns) gone() {
@@ -38,6 +42,7 @@ func (o *openConns) wake() {
 }
 
 // awaitRoom blocks while there is no room for one more connection, or until stop.
+// Connections that are idle make room: who waits has something to ask.
 func (s *Server) awaitRoom(stop <-chan struct{}) {
 	o := &s.open
 	for o.full() {
@@ -52,10 +57,12 @@ func (s *Server) awaitRoom(stop <-chan struct{}) {
 			s.Logf(errorlog.Error, "core", "%d connections are open, as many as the limit of open files allows; new ones wait", o.limit.Load())
 		}
 		o.waiting.Add(1)
+		s.front.Shed(int(o.limit.Load()/16) + 1)
 		if o.full() { // else one has ended before we were announced
 			select {
 			case <-room:
 			case <-stop:
+			case <-time.After(shedEvery):
 			}
 		}
 		o.waiting.Add(-1)

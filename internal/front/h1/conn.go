@@ -224,6 +224,19 @@ func (f *Front) Drain() {
 	})
 }
 
+// Shed closes up to n connections that have been idle for long enough to be
+// parked, and says how many.
+func (f *Front) Shed(n int) int {
+	done := 0
+	f.Watch.Each(func(d watch.Deadliner) {
+		if c, ok := d.(*conn); ok && c.front == f && done < n && c.state.Load() == parked {
+			c.dismiss()
+			done++
+		}
+	})
+	return done
+}
+
 // Close closes every connection, whatever it is doing. It does not wait for
 // exchanges under way to notice.
 func (f *Front) Close() {
