@@ -107,7 +107,7 @@ func evalExpr(t *testing.T, p Program, rows []exprRow) map[int]string {
 	write("htdocs/d/index.html", "index")
 	os.Symlink("f.txt", filepath.Join(root, "htdocs/link.txt"))
 	write("mime.types", mimeTypes)
-	conf := write("main.conf", prelude(&Script{}, root, port))
+	conf := write("main.conf", prelude(&Script{}, root, port, nil))
 
 	got := map[int]string{}
 	var good []exprRow

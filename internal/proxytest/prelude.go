@@ -26,7 +26,7 @@ const servedLog = "served.log"
 
 // prelude is what comes before a script's httpd.conf: one child process, all
 // files below root, the error log, and the usual modules.
-func prelude(s *Script, root, port string) string {
+func prelude(s *Script, root, port string, via Via) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("ServerRoot %q", root)
@@ -38,7 +38,15 @@ func prelude(s *Script, root, port string) string {
 	line("DocumentRoot %q", root+"/htdocs")
 	line("LoadModule mpm_event_module %s/mod_mpm_event.so", modulesDir)
 	names := slices.DeleteFunc(slices.Clone(usual), func(m string) bool { return slices.Contains(s.Without, m) })
-	for _, m := range append(names, s.Modules...) {
+	names = append(names, s.Modules...)
+	if via != nil {
+		for _, m := range via.Modules() {
+			if !slices.Contains(names, m) {
+				names = append(names, m)
+			}
+		}
+	}
+	for _, m := range names {
 		line("LoadModule %s_module %s/mod_%s.so", m, modulesDir, m)
 	}
 	if os.Geteuid() == 0 {
@@ -47,6 +55,9 @@ func prelude(s *Script, root, port string) string {
 	line("ServerLimit 1\nStartServers 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16")
 	if !slices.Contains(s.Without, "mime") {
 		line("TypesConfig %q", root+"/mime.types")
+	}
+	if via != nil {
+		b.WriteString(via.Conf(root))
 	}
 	line("Include %q", root+"/httpd.conf")
 	if s.readsLogs() {

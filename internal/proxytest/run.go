@@ -33,6 +33,7 @@ type run struct {
 	conns    map[string]*client
 	logs     map[string]*tail
 	proc     *process
+	via      Via // nil: as text of HTTP/1.1
 
 	// of the step under way
 	last   *client
@@ -45,12 +46,17 @@ type run struct {
 // Run plays the script against the program and reports every disagreement.
 func Run(t Reporter, p Program, s *Script) {
 	t.Helper()
+	play(t, p, s, nil)
+}
+
+func play(t Reporter, p Program, s *Script, via Via) {
+	t.Helper()
 	root, err := os.MkdirTemp("", "pt")
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	defer os.RemoveAll(root)
-	r := &run{t: t, s: s, p: p, root: root, vars: map[string]string{"ROOT": root},
+	r := &run{t: t, s: s, p: p, via: via, root: root, vars: map[string]string{"ROOT": root},
 		backends: map[string]*backend{}, conns: map[string]*client{}, logs: map[string]*tail{}}
 	defer r.close()
 	if err := r.prepare(); err != nil {
@@ -173,7 +179,7 @@ func (r *run) configure() error {
 	if err := r.write("httpd.conf", []byte(expand(r.s.Conf, r.vars))); err != nil {
 		return err
 	}
-	return r.write("main.conf", []byte(prelude(r.s, r.root, r.port)))
+	return r.write("main.conf", []byte(prelude(r.s, r.root, r.port, r.via)))
 }
 
 // refused checks that the server did not start and said why.
@@ -283,6 +289,10 @@ func (r *run) queue(st *Step) {
 func (r *run) act(st *Step, fresh **client) error {
 	switch st.Verb {
 	case "request":
+		if r.via != nil {
+			r.sendVia(st)
+			return nil
+		}
 		return r.exchange(st, st.bytes(), fresh)
 	case "raw":
 		return r.exchange(st, st.Data, fresh)
@@ -403,6 +413,15 @@ func (r *run) exchange(st *Step, data []byte, fresh **client) error {
 	return nil
 }
 
+// sendVia is exchange through another version of HTTP.
+func (r *run) sendVia(st *Step) {
+	logged := len(r.log(servedLog).read())
+	r.resp = r.via.Send(r.port, st.ask())
+	if r.resp.Message != nil && r.s.readsLogs() {
+		r.log(servedLog).grow(logged)
+	}
+}
+
 // connection does the steps that work on a named connection.
 func (r *run) connection(st *Step) error {
 	if st.Conn == "" {
@@ -445,12 +464,10 @@ func (r *run) pick(st *Step) error {
 		for name, b := range r.backends {
 			before[name] = b.mark()
 		}
-		c, err := dial(r.addr(st))
+		resp, err := r.lone(st)
 		if err != nil {
 			return err
 		}
-		c.send(st.bytes())
-		resp := c.receive(st.Method)
 		who := ""
 		for _, d := range r.s.Backends {
 			b := r.backends[d.Name]
@@ -466,10 +483,23 @@ func (r *run) pick(st *Step) error {
 		default:
 			seq.WriteString("(none)")
 		}
-		c.c.Close()
 	}
 	r.picked = seq.String()
 	return nil
+}
+
+// lone sends the step's request on a connection of its own.
+func (r *run) lone(st *Step) (*Response, error) {
+	if r.via != nil {
+		return r.via.Send(r.port, st.ask()), nil
+	}
+	c, err := dial(r.addr(st))
+	if err != nil {
+		return nil, err
+	}
+	defer c.c.Close()
+	c.send(st.bytes())
+	return c.receive(st.Method), nil
 }
 
 // complain prints a failed step with everything that helps to understand it.
