@@ -15,9 +15,25 @@ import (
 // Unlike httpd: there is a warning. Both take the requests for files, which
 // then are mostly not found, because the name may be one of a program's.
 func warnHandlers(b *module.Build) {
+	eachHandler(b, func(h conf.Opt[string]) { warnHandler(b, h) })
+}
+
+// Handled reports whether some SetHandler line names the handler.
+func Handled(b *module.Build, name string) (yes bool) {
+	eachHandler(b, func(h conf.Opt[string]) { yes = yes || h.V == name })
+	return yes
+}
+
+// eachHandler visits the SetHandler lines.
+func eachHandler(b *module.Build, f func(conf.Opt[string])) {
+	visit := func(v conf.Vector) {
+		if d := Dir.Of(v); d != nil && d.Handler.V != "" {
+			f(d.Handler)
+		}
+	}
 	for _, sb := range b.Servers {
-		warnHandler(b, sb.Source.Dir)
-		eachSection(sb.Source.Sections, func(s *conf.Section) { warnHandler(b, s.Dir) })
+		visit(sb.Source.Dir)
+		eachSection(sb.Source.Sections, func(s *conf.Section) { visit(s.Dir) })
 	}
 }
 
@@ -28,12 +44,11 @@ func eachSection(list []*conf.Section, f func(*conf.Section)) {
 	}
 }
 
-func warnHandler(b *module.Build, v conf.Vector) {
-	d := Dir.Of(v)
-	if d == nil || d.Handler.V == "" || strings.HasPrefix(d.Handler.V, "proxy:") {
+func warnHandler(b *module.Build, at conf.Opt[string]) {
+	name := at.V
+	if strings.HasPrefix(name, "proxy:") {
 		return
 	}
-	name := d.Handler.V
 	h, known := b.Handlers[name]
 	if h.Loaded {
 		return
@@ -47,5 +62,5 @@ func warnHandler(b *module.Build, v conf.Vector) {
 			hint = "did you mean " + near + "?"
 		}
 	}
-	b.Warn(d.Handler.Pos, fmt.Sprintf("SetHandler %s: no module that is loaded has this handler; the requests are taken for files", name), hint)
+	b.Warn(at.Pos, fmt.Sprintf("SetHandler %s: no module that is loaded has this handler; the requests are taken for files", name), hint)
 }

@@ -41,7 +41,8 @@ func compile(b *module.Build) func(*module.Plan) {
 		p = new(core.ProcessConf)
 	}
 	s := &pages{board: b.Env.Scoreboard, now: b.Env.Now, extended: p.ExtendedStatus.Or(true), tail: p.RequestTail.V, built: built()}
-	if s.board != nil && s.extended {
+	// Where nobody looks nothing is counted.
+	if s.board != nil && s.extended && (p.ExtendedStatus.Is || core.Handled(b, handlerName)) {
 		b.Open(module.Opening{
 			Open:  func() error { s.board.Extend(true); return nil },
 			Close: func() { s.board.Extend(false) },
