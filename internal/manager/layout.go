@@ -117,6 +117,11 @@ func setWorker(w *workerconf.Worker, k *workerconf.Known, name, value string) er
 }
 
 func setBalancer(b *workerconf.Balancer, k *workerconf.Known, name, value string) error {
+	if name == "timeout" && value == "0" {
+		// No text of a configuration says that nobody waits but its absence.
+		b.Timeout.V, b.Timeout.Is = 0, true
+		return nil
+	}
 	_, err := b.Set(k, name, value, diag.Position{})
 	return err
 }

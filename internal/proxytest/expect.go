@@ -115,6 +115,8 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return ""
 	case "interim":
 		return r.checkInterim(rest)
+	case "take":
+		return r.take(rest)
 	}
 	if r.resp == nil || r.resp.Message == nil || r.resp.First == "" {
 		return fmt.Sprintf("want %q, but there is no response: %s", e.text, r.status())
@@ -136,6 +138,25 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return ""
 	}
 	return r.checkMessage(r.resp.Message, e.text)
+}
+
+// take is `NAME REGEXP`: what the first group matches in the response, head or
+// body, becomes $NAME for the steps that follow.
+func (r *run) take(text string) string {
+	name, pattern, _ := strings.Cut(text, " ")
+	re, err := regexp.Compile(pattern)
+	if err != nil || re.NumSubexp() == 0 || !reVar.MatchString("$"+name) {
+		return fmt.Sprintf("take wants NAME and a regexp with a group, not %q", text)
+	}
+	if r.resp == nil || r.resp.Message == nil {
+		return "no response to take " + name + " from"
+	}
+	m := re.FindSubmatch(append(bytes.Clone(r.resp.Head), r.resp.Body...))
+	if m == nil {
+		return fmt.Sprintf("nothing in the response matches %s", pattern)
+	}
+	r.vars[name], r.took = string(m[1]), true
+	return ""
 }
 
 // checkInterim is `none`, or `STATUS` of one interim response, or

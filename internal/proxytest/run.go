@@ -40,7 +40,8 @@ type run struct {
 	resp   *Response
 	marks  map[string]view
 	picked string
-	said   int // bytes of the server's standard output and error before the step
+	took   bool // a variable was taken out of the answer
+	said   int  // bytes of the server's standard output and error before the step
 }
 
 // Run plays the script against the program and reports every disagreement.
@@ -64,16 +65,10 @@ func play(t Reporter, p Program, s *Script, via Via) {
 		return
 	}
 	started := r.start()
-	steps, err := s.Steps(r.vars)
+	mine, err := r.steps()
 	if err != nil {
 		t.Fatalf("%v", err)
 		return
-	}
-	mine := steps[:0:0]
-	for _, st := range steps {
-		if st.Only == "" || st.Only == p.Name {
-			mine = append(mine, st)
-		}
 	}
 	err = started
 	if len(mine) > 0 && mine[0].Verb == "refused" {
@@ -84,11 +79,30 @@ func play(t Reporter, p Program, s *Script, via Via) {
 		t.Fatalf("%s on %s: %v", s.Name, p.Name, err)
 		return
 	}
-	for _, st := range mine {
-		if !r.step(st) {
+	for i := 0; i < len(mine); i++ {
+		r.took = false
+		if !r.step(mine[i]) {
 			return
 		}
+		if r.took { // a variable that later steps may hold
+			if mine, err = r.steps(); err != nil {
+				t.Fatalf("%v", err)
+				return
+			}
+		}
 	}
+}
+
+// steps are those for this server, with the variables as they are now.
+func (r *run) steps() ([]*Step, error) {
+	all, err := r.s.Steps(r.vars)
+	mine := all[:0:0]
+	for _, st := range all {
+		if st.Only == "" || st.Only == r.p.Name {
+			mine = append(mine, st)
+		}
+	}
+	return mine, err
 }
 
 // prepare writes the files and opens the backends and ports.

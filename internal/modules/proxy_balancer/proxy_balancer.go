@@ -1,11 +1,65 @@
 // Package proxy_balancer is the room of mod_proxy_balancer. That it is loaded
 // makes balancer:// targets work, which the room proxy asks for: that room
 // reads BalancerMember and ProxySet, as httpd's mod_proxy does, and runs the
-// exchange; package balancer elects. A configuration that names the module in
-// LoadModule or <IfModule> finds it here.
+// exchange; package balancer elects.
+//
+// What is in here are the pages of SetHandler balancer-manager: httpd's plain
+// page with its forms and its XML (plain.go, edit.go, xml.go), as scripts know
+// them, and the console (console.go and the files behind it), for people. Both
+// look at and change the balancers through package manager. guard.go says who
+// may change something.
 package proxy_balancer
 
-import "sallyport/internal/module"
+import (
+	"slices"
+	"time"
+
+	"sallyport/internal/chart"
+	"sallyport/internal/exchange"
+	"sallyport/internal/manager"
+	"sallyport/internal/module"
+	"sallyport/internal/modules/core"
+)
 
 // Room is mod_proxy_balancer.
-var Room = module.Room{Name: "proxy_balancer", Handlers: []string{"balancer-manager"}}
+var Room = module.Room{
+	Name:     "proxy_balancer",
+	Handlers: []string{handlerName},
+	Compile:  compile,
+}
+
+const handlerName = "balancer-manager"
+
+// desk is the manager's pages of one configuration.
+type desk struct {
+	manager *manager.Manager
+	charts  *chart.Recorder
+	now     func() time.Time
+	built   string
+	methods []string // lbmethods that are loaded
+	hcheck  bool     // mod_proxy_hcheck is
+	exprs   []string // names that ProxyHCExpr has given
+}
+
+func compile(b *module.Build) func(*module.Plan) {
+	d := &desk{manager: b.Env.Manager, charts: b.Env.Charts, now: b.Env.Now, built: core.Built(), methods: methodNames(b)}
+	d.hcheck = slices.Contains(b.Config.Modules, "proxy_hcheck_module")
+	if d.charts != nil && core.Handled(b, handlerName) {
+		b.Open(module.Opening{
+			Open: func() error { d.charts.Want(true); return nil },
+			Close: func() {
+				d.charts.Want(false)
+			},
+		})
+	}
+	return func(p *module.Plan) {
+		s := &site{desk: d, key: p.Server.Key}
+		p.Hook(exchange.Handle, module.Middle, s.handle)
+	}
+}
+
+// site is the pages as one server has them.
+type site struct {
+	*desk
+	key string // of the server, for manager.At
+}

@@ -8,8 +8,6 @@
 package status
 
 import (
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"sallyport/internal/exchange"
@@ -40,7 +38,7 @@ func compile(b *module.Build) func(*module.Plan) {
 	if p == nil {
 		p = new(core.ProcessConf)
 	}
-	s := &pages{board: b.Env.Scoreboard, now: b.Env.Now, extended: p.ExtendedStatus.Or(true), tail: p.RequestTail.V, built: built()}
+	s := &pages{board: b.Env.Scoreboard, now: b.Env.Now, extended: p.ExtendedStatus.Or(true), tail: p.RequestTail.V, built: core.Built()}
 	// Where nobody looks nothing is counted.
 	if s.board != nil && s.extended && (p.ExtendedStatus.Is || core.Handled(b, handlerName)) {
 		b.Open(module.Opening{
@@ -51,18 +49,4 @@ func compile(b *module.Build) func(*module.Plan) {
 	return func(p *module.Plan) {
 		p.Hook(exchange.Handle, module.Middle, s.handle)
 	}
-}
-
-// built is when the source was committed that the program was built from.
-func built() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.time" {
-			return strings.TrimSuffix(s.Value, "Z")
-		}
-	}
-	return "unknown"
 }
