@@ -98,7 +98,11 @@ type Announced struct {
 type ServerBuild struct {
 	// Key names the server over reloads (live.BalancerKey.Server); "" for the
 	// main server. Set by room proxy's Compile.
-	Key    string
+	Key string
+	// ShowsProxy is ProxyStatus: server-status lists the balancers. Set by room
+	// proxy's Compile.
+	ShowsProxy bool
+
 	Conf   conf.Vector // main server's under the virtual host's own
 	Dir    conf.Vector // base, merged likewise
 	Source *conf.Server

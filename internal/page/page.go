@@ -4,6 +4,7 @@
 package page
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -75,4 +76,29 @@ func Send(x *exchange.Exchange, status int, contentType string, body []byte) exc
 		x.Write(body)
 	}
 	return exchange.Done
+}
+
+// ShortSize prints bytes in four characters, as APR does: "197 ", "1.0K".
+func ShortSize(n int64) string {
+	if n < 973 {
+		return fmt.Sprintf("%3d ", max(n, 0))
+	}
+	units := "KMGTPE"
+	for i := 0; ; i++ {
+		rest := n & 1023
+		n >>= 10
+		switch {
+		case n >= 973 && i+1 < len(units):
+			continue
+		case n < 9 || n == 9 && rest < 973:
+			rest = (rest*5 + 256) / 512
+			if rest >= 10 {
+				n, rest = n+1, 0
+			}
+			return fmt.Sprintf("%d.%d%c", n, rest, units[i])
+		case rest >= 512:
+			n++
+		}
+		return fmt.Sprintf("%3d%c", n, units[i])
+	}
 }

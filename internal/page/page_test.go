@@ -37,3 +37,15 @@ func TestQueryEscape(t *testing.T) {
 		}
 	}
 }
+
+// The values are what httpd shows (apr_strfsize).
+func TestShortSize(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "  0 ", 197: "197 ", 972: "972 ", 973: "1.0K", 1024: "1.0K", 1536: "1.5K", 10189: " 10K", 9 << 10: "9.0K", 100 << 10: "100K",
+		5 << 20: "5.0M", 3 << 40: "3.0T", 972 << 10: "972K", 973 << 10: "1.0M",
+	} {
+		if got := ShortSize(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}

@@ -24,6 +24,7 @@ func (d *draft) board() *manager.Draft {
 			s.Outer = b.Servers[0]
 		}
 		b.Servers = append(b.Servers, s)
+		sb.ShowsProxy = c.Status.V != statusOff
 		b.Persist = b.Persist || c.Persist.V
 		for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
 			b.Balancers = append(b.Balancers, d.entry(i, c, d.balancers[i][name]))

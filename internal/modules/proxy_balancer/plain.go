@@ -210,7 +210,7 @@ func (s *site) writeBalancer(p printer, b *manager.Status, base string) {
 		}
 		p("<tr>\n<td><a href=\"%s\">%s</a></td><td>%s</td><td>%s</td><td>%.2f</td><td>%d</td><td>%s</td><td>%d</td><td>%d</td><td>%d</td><td>%s</td><td>%s</td>",
 			link(base, b, shortURL(m.URL)), name, page.Escape(m.Route), page.Escape(m.Redirect), float64(m.Factor)/100, m.LBSet,
-			m.Flags, m.Elected, m.Load.Busy, m.LBStatus, shortSize(m.Transferred), shortSize(m.Read))
+			m.Flags, m.Elected, m.Load.Busy, m.LBStatus, page.ShortSize(m.Transferred), page.ShortSize(m.Read))
 		if hc {
 			h := healthOf(m)
 			p("<td>%s</td><td>%dms</td><td>%d (%d)</td><td>%d (%d)</td><td>%s</td><td>%s</td>", page.Escape(h.method), h.interval.Milliseconds(),
@@ -219,31 +219,6 @@ func (s *site) writeBalancer(p printer, b *manager.Status, base string) {
 		p("</tr>\n")
 	}
 	p("</table>\n")
-}
-
-// shortSize prints bytes in four characters, as APR does: "197 ", "1.0K".
-func shortSize(n int64) string {
-	if n < 973 {
-		return fmt.Sprintf("%3d ", max(n, 0))
-	}
-	units := "KMGTPE"
-	for i := 0; ; i++ {
-		rest := n & 1023
-		n >>= 10
-		switch {
-		case n >= 973 && i+1 < len(units):
-			continue
-		case n < 9 || n == 9 && rest < 973:
-			rest = (rest*5 + 256) / 512
-			if rest >= 10 {
-				n, rest = n+1, 0
-			}
-			return fmt.Sprintf("%d.%d%c", n, rest, units[i])
-		case rest >= 512:
-			n++
-		}
-		return fmt.Sprintf("%3d%c", n, units[i])
-	}
 }
 
 // flagFields are the flags of the form, in httpd's order.

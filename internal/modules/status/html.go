@@ -57,6 +57,7 @@ func (f *facts) writeHTML(b *bytes.Buffer, x *exchange.Exchange, notable bool) {
 	} else {
 		f.writeTable(p)
 	}
+	f.writeProxy(p)
 	b.WriteString("</body></html>\n")
 }
 

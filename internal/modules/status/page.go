@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
 	"sallyport/internal/page"
@@ -43,7 +44,7 @@ func parseQuery(s string) (q query) {
 }
 
 // handle answers the requests of SetHandler server-status.
-func (s *pages) handle(x *exchange.Exchange) exchange.Verdict {
+func (s *pages) handle(x *exchange.Exchange, look func() []manager.Status) exchange.Verdict {
 	if x.Handler != handlerName {
 		return exchange.Declined
 	}
@@ -58,6 +59,9 @@ func (s *pages) handle(x *exchange.Exchange) exchange.Verdict {
 		x.Out.Header.Set("Refresh", strconv.Itoa(q.refresh))
 	}
 	f := s.facts()
+	if look != nil {
+		f.balancers = look()
+	}
 	var b bytes.Buffer
 	contentType := "text/html; charset=ISO-8859-1"
 	if q.auto {
@@ -79,6 +83,7 @@ type facts struct {
 	user, sys       float64 // seconds of processor time of the process
 	cuser, csys     float64 // of its children that have ended
 	idle, keepAlive int
+	balancers       []manager.Status // none with ProxyStatus Off
 }
 
 func (s *pages) facts() *facts {
@@ -192,4 +197,14 @@ func (f *facts) writeAuto(b *bytes.Buffer, x *exchange.Exchange) {
 	line("ConnsAsyncKeepAlive", f.keepAlive)
 	line("ConnsAsyncClosing", 0)
 	line("Scoreboard", f.scoreboard())
+	for i := range f.balancers {
+		t := &f.balancers[i]
+		fmt.Fprintf(b, "ProxyBalancer[%d]Name: %s\n", i, t.Name)
+		for k := range t.Members {
+			m := &t.Members[k]
+			fmt.Fprintf(b, "ProxyBalancer[%[1]d]Worker[%[2]d]Name: %[3]s\nProxyBalancer[%[1]d]Worker[%[2]d]Status: %[4]s\n", i, k, plain(m.URL), m.Flags)
+			fmt.Fprintf(b, "ProxyBalancer[%[1]d]Worker[%[2]d]Elected: %[3]d\nProxyBalancer[%[1]d]Worker[%[2]d]Busy: %[4]d\n", i, k, m.Elected, m.Load.Busy)
+			fmt.Fprintf(b, "ProxyBalancer[%[1]d]Worker[%[2]d]Sent: %[3]dK\nProxyBalancer[%[1]d]Worker[%[2]d]Rcvd: %[4]dK\n", i, k, m.Transferred>>10, m.Read>>10)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
 )
@@ -46,7 +47,13 @@ func compile(b *module.Build) func(*module.Plan) {
 			Close: func() { s.board.Extend(false) },
 		})
 	}
+	desk := b.Env.Manager
 	return func(p *module.Plan) {
-		p.Hook(exchange.Handle, module.Middle, s.handle)
+		var look func() []manager.Status // nil: ProxyStatus Off
+		if desk != nil && p.Server.ShowsProxy {
+			key := p.Server.Key
+			look = func() []manager.Status { return desk.At(key).Balancers() }
+		}
+		p.Hook(exchange.Handle, module.Middle, func(x *exchange.Exchange) exchange.Verdict { return s.handle(x, look) })
 	}
 }
