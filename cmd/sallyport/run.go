@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -114,7 +115,7 @@ func (r *runner) settle(cfg *conf.Config) error {
 	if !drops(r.p.user) {
 		return nil
 	}
-	err := r.keeper.Seal(cfg.Root, cfg.Includes, r.p.pidFile)
+	err := r.keeper.Seal(cfg.Root, slices.Concat(cfg.Includes, cfg.Files), r.p.pidFile)
 	if err == nil {
 		err = dropPrivileges(r.p.user)
 	}

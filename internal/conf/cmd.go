@@ -22,6 +22,16 @@ func (c *Cmd) RunBody(s *Scope) {
 // Warn adds a warning at this directive.
 func (c *Cmd) Warn(text, hint string) { c.Loader.warn(c.Pos, text, hint) }
 
+// ReadFile reads a file that the directive names, with the rights that the
+// configuration itself is read with.
+func (c *Cmd) ReadFile(path string) ([]byte, error) {
+	b, err := c.Loader.opts.ReadFile(path)
+	if err == nil {
+		c.Loader.cfg.Files = append(c.Loader.cfg.Files, path)
+	}
+	return b, err
+}
+
 // Fail adds an error at this directive, for a setter that has more than one.
 // Err may be a *diag.Err.
 func (c *Cmd) Fail(err error) {

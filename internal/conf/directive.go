@@ -166,6 +166,7 @@ type Config struct {
 	Inclusions []Inclusion
 	Modules    []string // loaded module identifiers, e.g. "headers_module"
 	Includes   []string // files read, in order, the main one first; each once
+	Files      []string // other files that directives have read (Cmd.ReadFile)
 	Warnings   diag.List
 
 	sources map[string]*syntax.Source

@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"slices"
+	"sync"
 )
 
 // TLS is a client's connection over TLS, once its handshake is done. The front
@@ -10,14 +12,20 @@ import (
 // it but room ssl, which keeps Memo.
 type TLS struct {
 	State tls.ConnectionState
+	// Local is the certificate that the client was shown; for a resumed session
+	// the first of the host's. nil where that is not known.
+	Local *x509.Certificate
 	// Host is the virtual host whose certificate and rules the handshake was
 	// made with: the one that the client named (SNI), else the default of the
 	// address.
 	Host *TLSHost
-	// Memo is room ssl's own record of the connection. Exchanges of one
-	// connection may run at once (h2, h3), hence its own lock inside.
-	Memo any
+	// Memo is package tlsvars's: what it has made of this connection.
+	Memo sync.Map
 }
+
+// CertificateNoter is a net.Conn below a TLS handshake that wants to know which
+// certificate was chosen: tls.ClientHelloInfo.Conn of the fronts.
+type CertificateNoter interface{ NoteCertificate(*tls.Certificate) }
 
 // TLSHost is what a handshake promised on behalf of one virtual host. A request
 // for another host may come by the same connection only if the two promise the
@@ -30,6 +38,16 @@ type TLSHost struct {
 	// Server and Client are digests: of the certificates, protocols and ciphers;
 	// of what is asked of client certificates.
 	Server, Client [32]byte
+	// Leaf is the host's first certificate as it is now.
+	Leaf func() *x509.Certificate
+	// Verify checks a client's certificate, which comes first in chain; nil
+	// where none is asked for.
+	Verify func(chain []*x509.Certificate) error
+	// Forgives reports an error of Verify that SSLVerifyClient optional_no_ca
+	// does not mind; nil: every error counts.
+	Forgives func(error) bool
+	// StrictSNI is SSLStrictSNIVHostCheck.
+	StrictSNI bool
 }
 
 // ServerTLS is TLS with the clients of one virtual host, made by room ssl when

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"sallyport/internal/errorlog"
@@ -20,6 +21,7 @@ import (
 	"sallyport/internal/expr"
 	"sallyport/internal/hosts"
 	"sallyport/internal/message"
+	"sallyport/internal/tlsvars"
 )
 
 // view is an exchange as expressions see it.
@@ -245,14 +247,29 @@ func clock(n expr.Variable, t time.Time) string {
 	return t.Format("20060102150405")
 }
 
-// Other implements expr.Vars: the variables of a TLS connection stand in the
-// environment.
-func (v *view) Other(name string) string {
-	x := (*exchange.Exchange)(v)
-	if x.Client.TLS == nil {
+// Other implements expr.Vars: the variables of a TLS connection, and what
+// SSLRequire takes besides.
+func (v *view) Other(name string) string { return TLS((*exchange.Exchange)(v), name) }
+
+// TLS is mod_ssl's look-up of a variable (ssl_var_lookup): of the connection, of
+// the request, "ENV:name" and "HTTP:field". "" where there is none.
+func TLS(x *exchange.Exchange, name string) string {
+	if prefix, rest, ok := strings.Cut(name, ":"); ok {
+		switch {
+		case message.EqualFold(prefix, "ENV"):
+			return x.Getenv(rest)
+		case message.EqualFold(prefix, "HTTP"):
+			return Field(x, rest)
+		}
 		return ""
 	}
-	return x.Getenv(name)
+	if expr.TLSVariable(name) {
+		return tlsvars.Lookup(x.Client, name)
+	}
+	if n, ok := expr.LookupVariable(name); ok {
+		return (*view)(x).Var(n)
+	}
+	return ""
 }
 
 // ClientIn implements expr.Vars.

@@ -27,6 +27,7 @@ type Keeper struct {
 	conn   *net.UnixConn
 	sealed bool
 	logs   []string // opened before the seal
+	files  []string // read before the seal
 }
 
 var errGone = errors.New("the process that kept root's rights is gone; restart Sallyport")
@@ -73,7 +74,9 @@ func (k *Keeper) Seal(root string, config []string, pidFile string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	slices.Sort(k.logs)
-	r := &rights{Logs: slices.Compact(k.logs), Config: config, PidFile: pidFile}
+	config = slices.Concat(config, k.files)
+	slices.Sort(config)
+	r := &rights{Logs: slices.Compact(k.logs), Config: slices.Compact(config), PidFile: pidFile}
 	r.Dirs = []string{filepath.Join(root, "logs")}
 	for _, l := range r.Logs {
 		r.Dirs = append(r.Dirs, filepath.Dir(l))
@@ -83,7 +86,7 @@ func (k *Keeper) Seal(root string, config []string, pidFile string) error {
 	if _, _, err := k.askLocked(request{Op: opSeal, Rights: r}, nil); err != nil {
 		return fmt.Errorf("seal the keeper: %w", err)
 	}
-	k.sealed, k.logs = true, nil
+	k.sealed, k.logs, k.files = true, nil, nil
 	return nil
 }
 
@@ -97,9 +100,13 @@ func (k *Keeper) mayHelp(err error) bool {
 	return k.sealed
 }
 
-// ReadFile reads a file of the configuration, as os.ReadFile.
+// ReadFile reads a file of the configuration, as os.ReadFile. What was read
+// before the seal may be read after it.
 func (k *Keeper) ReadFile(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
+	if err == nil {
+		k.noteFile(path)
+	}
 	if err == nil || !k.mayHelp(err) {
 		return b, err
 	}
@@ -141,6 +148,18 @@ func (k *Keeper) note(path string) {
 	k.mu.Lock()
 	if !k.sealed {
 		k.logs = append(k.logs, path)
+	}
+	k.mu.Unlock()
+}
+
+// noteFile remembers a file for the seal.
+func (k *Keeper) noteFile(path string) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	if !k.sealed {
+		k.files = append(k.files, filepath.Clean(path))
 	}
 	k.mu.Unlock()
 }

@@ -18,6 +18,7 @@ import (
 	"sallyport/internal/live"
 	"sallyport/internal/logfile"
 	"sallyport/internal/manager"
+	"sallyport/internal/tickets"
 )
 
 // Room declares one module.
@@ -120,6 +121,9 @@ type TLSWish struct {
 	// by many goroutines: it must answer at once, from memory. Where it is set
 	// the server needs no SSLCertificateFile.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// CertificateID names what Certificate gives: requests for servers with the
+	// same one may come by each other's connections. "": no other has it.
+	CertificateID string
 }
 
 // Plan is one Place being furnished. Dir is the merged per-section
@@ -197,6 +201,13 @@ type Env struct {
 	// Logs opens log files and runs piped log programs; nil: with the rights of
 	// this process.
 	Logs logfile.Opener
+	// ReadFile reads certificates, keys and the like, with the rights of root
+	// where this process has given them up (only files that it had read
+	// before). nil: os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Tickets are the keys of TLS session tickets; they outlive a snapshot. nil:
+	// each tls.Config makes its own.
+	Tickets *tickets.Keys
 	// Scoreboard tells what the process is doing; nil with -t.
 	Scoreboard Scoreboard
 	// Charts is the last hour of balancers' members; nil with -t.

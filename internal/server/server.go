@@ -24,6 +24,7 @@ import (
 	"sallyport/internal/manager"
 	"sallyport/internal/module"
 	"sallyport/internal/snapshot"
+	"sallyport/internal/tickets"
 	"sallyport/internal/watch"
 )
 
@@ -39,6 +40,8 @@ type Server struct {
 	// Keeper opens sockets and logs; nil: with the rights of this process. Set
 	// before the first Env.
 	Keeper *keeper.Keeper
+	// Tickets are the keys of TLS session tickets.
+	Tickets *tickets.Keys
 
 	front    *h1.Front
 	front2   *h2.Front
@@ -63,7 +66,7 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Charts: new(chart.Recorder), listeners: map[string]*listener{}}
+	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), listeners: map[string]*listener{}}
 	s.board.started = time.Now()
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
@@ -101,7 +104,7 @@ func (s *Server) logEdit(warn bool, format string, args ...any) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, Now: time.Now, Scoreboard: s, Charts: s.Charts}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.

@@ -21,6 +21,7 @@ func (s *Server) tend() {
 			return
 		case <-t.C:
 			s.Pools.Tend()
+			s.Tickets.Tend(time.Now())
 			if s.Charts.Wanted() {
 				members = s.Live.Members(members[:0])
 				s.Charts.Tick(time.Now(), members)

@@ -94,7 +94,8 @@ func (v *visit) Secured(state tls.ConnectionState, err error) *exchange.TLS {
 		srv.Log.Logf(errorlog.Debug, "ssl", errorlog.Facts{Client: v.client.Addr},
 			"AH02041: Protocol: %s, Cipher: %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
 	}
-	return &exchange.TLS{State: state, Host: v.addr.TLSHost(state.ServerName)}
+	host := v.addr.TLSHost(state.ServerName)
+	return &exchange.TLS{State: state, Host: host, Local: host.Leaf()}
 }
 
 // Serve implements exchange.Visit. Where as many exchanges are under way as

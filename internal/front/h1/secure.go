@@ -29,9 +29,10 @@ type secure struct {
 // sock is the socket as the tls.Conn sees it. The time-outs of the guard that
 // mean nothing end here: to a tls.Conn any failed write is the last.
 type sock struct {
-	net.Conn       // the TCP connection
-	c        *conn // nil: handed over, nothing but the TCP connection
-	got      int64 // bytes read during the handshake
+	net.Conn                  // the TCP connection
+	c        *conn            // nil: handed over, nothing but the TCP connection
+	shown    *tls.Certificate // to the client
+	got      int64            // bytes read during the handshake
 	shaking  bool
 	hurried  bool   // a write that would block fails
 	corked   bool   // records gather in held
@@ -52,6 +53,9 @@ var (
 	errAgain   net.Error = again{}
 	errBlocked           = errors.New("the client does not take what is sent")
 )
+
+// NoteCertificate implements exchange.CertificateNoter.
+func (s *sock) NoteCertificate(c *tls.Certificate) { s.shown = c }
 
 // Read implements net.Conn.
 func (s *sock) Read(p []byte) (int, error) {
@@ -193,6 +197,9 @@ func (c *conn) shake() {
 	c.tcp, c.secure, c.io = nil, t, t
 	state := t.ConnectionState()
 	c.client.TLS = c.visit.Secured(state, nil)
+	if shown := t.sock.shown; shown != nil && c.client.TLS != nil {
+		c.client.TLS.Local = shown.Leaf
+	}
 	stays := c.visit.Leave()
 	switch other := c.front.Others[state.NegotiatedProtocol]; {
 	case other != nil:

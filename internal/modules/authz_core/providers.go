@@ -13,6 +13,7 @@ import (
 	"sallyport/internal/modules/authz_groupfile"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
+	"sallyport/internal/modules/ssl"
 )
 
 // providers are all there are. A room that brings more is added here.
@@ -21,7 +22,7 @@ var providers = slices.Concat([]authz.Provider{
 	{Name: "env", Parse: parseEnv},
 	{Name: "method", Parse: parseMethod},
 	{Name: "expr", Parse: parseExpr},
-}, authz_host.Providers, authz_user.Providers, authz_groupfile.Providers)
+}, authz_host.Providers, authz_user.Providers, authz_groupfile.Providers, ssl.Providers)
 
 func find(name string) *authz.Provider {
 	for i := range providers {

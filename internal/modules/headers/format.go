@@ -169,13 +169,9 @@ func variable(x *exchange.Exchange, name string) string {
 	return null
 }
 
-// tlsVariable is %{NAME}s. The variables of a TLS connection stand in the
-// environment; on a plain one none is set, whatever the environment says.
+// tlsVariable is %{NAME}s: mod_ssl's look-up.
 func tlsVariable(x *exchange.Exchange, name string) string {
-	if x.Client == nil || x.Client.TLS == nil {
-		return null
-	}
-	if v, ok := x.Env.Get(name); ok && v != "" {
+	if v := exprvars.TLS(x, name); v != "" {
 		return oneLine(v)
 	}
 	return null

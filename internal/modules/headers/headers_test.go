@@ -75,7 +75,7 @@ func TestResponse(t *testing.T) {
 		{"value of a variable", `Header set X "%{SET}e %{UNSET}e"`, "", "X: yes (null)"},
 		{"a variable alone", `Header set X %{UNSET}e`, "", "X: (null)"},
 		{"a variable with line breaks", `Header set X "a%{BREAK}eb"`, "", "X: a X: y  b"},
-		{"TLS variable without TLS", `Header set X %{HTTPS}s`, "", "X: (null)"},
+		{"TLS variable without TLS", `Header set X %{SSL_PROTOCOL}s`, "", "X: (null)"},
 		{"percent", `Header set X "100%% 50%"`, "", "X: 100% 50%"},
 		{"escapes", `Header set X "a\\tb \\q \\\\\\\\ z"`, "", "X: a\tb \\q \\\\ z"},
 		{"always and onsuccess are two tables", "Header always set X a\nHeader set X b", "", "X: a;X: b"},

@@ -9,6 +9,7 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/exprvars"
 	"sallyport/internal/hosts"
 	"sallyport/internal/logfile"
 	"sallyport/internal/message"
@@ -30,7 +31,7 @@ var kinds = map[string]kind{
 	"b": {make: just(func(e *entry) { e.numberOrDash(e.x.BodyOut) })},
 	"B": {make: just(func(e *entry) { e.number(e.x.BodyOut) })},
 	"C": {make: cookie},
-	"c": {make: variable}, // mod_ssl's: nothing knows it where there is no TLS
+	"c": {make: handshake},
 	"D": {make: just(duration(time.Microsecond)), original: true},
 	"e": {make: environment},
 	"f": {make: just(fileName)},
@@ -172,9 +173,22 @@ func environment(arg string, original bool) appender {
 	}
 }
 
-// variable is mod_ssl's %{NAME}x: what is known of the TLS connection stands in
-// the environment, if anywhere.
-func variable(arg string, _ bool) appender { return environment(arg, false) }
+// variable is mod_ssl's %{NAME}x.
+func variable(arg string, _ bool) appender {
+	return func(e *entry) { e.text(exprvars.TLS(e.x, arg)) }
+}
+
+// handshake is mod_ssl's older %{name}c.
+func handshake(arg string, _ bool) appender {
+	name := map[string]string{
+		"version": "SSL_PROTOCOL", "cipher": "SSL_CIPHER", "subjectdn": "SSL_CLIENT_S_DN", "clientcert": "SSL_CLIENT_S_DN",
+		"issuerdn": "SSL_CLIENT_I_DN", "cacert": "SSL_CLIENT_I_DN",
+	}[arg]
+	if name == "" {
+		return dash
+	}
+	return variable(name, false)
+}
 
 func note(arg string, _ bool) appender {
 	return func(e *entry) {

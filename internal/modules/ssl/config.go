@@ -68,7 +68,6 @@ type engine uint8
 const (
 	engineOff engine = iota
 	engineOn
-	engineOptional
 )
 
 // verify is the value of SSLVerifyClient.

@@ -215,7 +215,7 @@ func eachFile(c *conf.Cmd, word string, take func(path string, text []byte) erro
 		}
 	}
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := c.ReadFile(f)
 		if err != nil {
 			return &diag.Err{Text: c.Directive.Name + ": can't read '" + f + "': " + reason(err), Word: 1}
 		}

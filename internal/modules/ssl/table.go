@@ -18,7 +18,7 @@ var Room = module.Room{
 // directives are those of TLS towards clients.
 var directives = []conf.Directive{
 	{Name: "SSLEngine", In: conf.Servers, Args: conf.One, Set: server.Do(setEngine),
-		Help: "SSL switch for the protocol engine ('on', 'off', 'optional')"},
+		Help: "SSL switch for the protocol engine ('on', 'off')"},
 	{Name: "SSLCertificateFile", In: conf.Servers, Args: conf.One, Set: server.Do(addCertificate),
 		Help: "SSL Server Certificate file ('/path/to/file' - PEM or DER encoded)"},
 	{Name: "SSLCertificateKeyFile", In: conf.Servers, Args: conf.One, Set: server.Do(addKey),

@@ -9,6 +9,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/expr"
+	"sallyport/internal/tlsconf"
 )
 
 // file makes the setter of a directive with a path.
@@ -65,10 +66,12 @@ func setEngine(c *conf.Cmd, s *serverConf, args []string) error {
 		s.Engine = conf.Some(c, engineOn)
 	case "off":
 		s.Engine = conf.Some(c, engineOff)
-	case "optional":
-		s.Engine = conf.Some(c, engineOptional)
 	default:
-		return &diag.Err{Text: "Argument must be On, Off, or Optional", Word: 1}
+		e := &diag.Err{Text: "Argument must be On or Off", Word: 1}
+		if strings.EqualFold(args[0], "optional") {
+			e.Hint = "httpd has given it up, too: a port speaks TLS, or it does not"
+		}
+		return e
 	}
 	return nil
 }
@@ -173,6 +176,9 @@ func setCiphers(c *conf.Cmd, args []string) error {
 	switch strings.ToLower(which) {
 	case "ssl":
 		if section {
+			if _, err := tlsconf.ParseCiphers(spec); err != nil {
+				return &diag.Err{Text: "SSLCipherSuite: " + err.Error(), Word: len(args)}
+			}
 			dir.In(c).Ciphers = conf.Some(c, spec)
 		} else {
 			server.In(c).Ciphers = conf.Some(c, spec)

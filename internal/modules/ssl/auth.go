@@ -1,0 +1,143 @@
+package ssl
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// clientAuth is what a server asks of client certificates. Immutable.
+type clientAuth struct {
+	verify verify
+	// asked says that clients are asked for one although verify is none: some
+	// section wants it, and decides (hooks.go).
+	asked    bool
+	depth    int
+	roots    *x509.CertPool
+	between  []*x509.Certificate // CAs that are no roots
+	crls     []*x509.RevocationList
+	check    crlCheck
+	identity [32]byte // digest of the CAs and CRLs
+}
+
+// errIssuer is behind the errors that optional_no_ca forgives.
+var errIssuer = errors.New("unable to get local issuer certificate")
+
+// verifyClient checks a client's chain, the client's own certificate first, with
+// depth CAs above it at most. What it says reads as OpenSSL says it.
+func (a *clientAuth) verifyClient(chain []*x509.Certificate, depth int, now time.Time) error {
+	opts := x509.VerifyOptions{Roots: a.roots, Intermediates: x509.NewCertPool(), CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	for _, c := range a.between {
+		opts.Intermediates.AddCert(c)
+	}
+	for _, c := range chain[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	found, err := chain[0].Verify(opts)
+	if err != nil {
+		return explain(chain, err, now)
+	}
+	err = nil
+	for _, way := range found { // any that passes will do
+		if err = a.passes(way, depth, now); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// passes checks what x509.Verify does not.
+func (a *clientAuth) passes(way []*x509.Certificate, depth int, now time.Time) error {
+	if len(way)-1 > depth {
+		return fmt.Errorf("certificate chain too long (chain has %d certificates, but maximum allowed are only %d)", len(way)-1, depth)
+	}
+	if !a.check.leaf {
+		return nil
+	}
+	for i, c := range way {
+		if i > 0 && !a.check.chain {
+			break
+		}
+		if err := a.revoked(c, way[min(i+1, len(way)-1)], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoked looks a certificate up in the lists of its issuer.
+func (a *clientAuth) revoked(c, issuer *x509.Certificate, now time.Time) error {
+	var known error
+	found := false
+	for _, l := range a.crls {
+		if !bytes.Equal(l.RawIssuer, c.RawIssuer) || l.CheckSignatureFrom(issuer) != nil {
+			continue
+		}
+		for i := range l.RevokedCertificateEntries {
+			if l.RevokedCertificateEntries[i].SerialNumber.Cmp(c.SerialNumber) == 0 {
+				return errors.New("certificate revoked")
+			}
+		}
+		switch {
+		case now.Before(l.ThisUpdate):
+			known = errors.New("CRL is not yet valid")
+		case !l.NextUpdate.IsZero() && now.After(l.NextUpdate):
+			known = errors.New("CRL has expired")
+		default:
+			found = true
+		}
+	}
+	switch {
+	case found:
+		return nil
+	case known != nil:
+		return known
+	case a.check.lenient:
+		return nil
+	}
+	return errors.New("unable to get certificate CRL")
+}
+
+// explain puts an error of x509 into OpenSSL's words.
+func explain(chain []*x509.Certificate, err error, now time.Time) error {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	leaf := chain[0]
+	switch {
+	case errors.As(err, &unknown) && bytes.Equal(leaf.RawSubject, leaf.RawIssuer):
+		return fmt.Errorf("self-signed certificate%w", hidden{})
+	case errors.As(err, &unknown):
+		return errIssuer
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		for _, c := range chain {
+			switch {
+			case now.Before(c.NotBefore):
+				return errors.New("certificate is not yet valid")
+			case now.After(c.NotAfter):
+				return errors.New("certificate has expired")
+			}
+		}
+		return errors.New("certificate has expired")
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return errors.New("unsuitable certificate purpose")
+	}
+	return err
+}
+
+// hidden is errIssuer without its text.
+type hidden struct{}
+
+func (hidden) Error() string   { return "" }
+func (hidden) Is(e error) bool { return e == errIssuer }
+
+// forgiven reports an error that optional_no_ca does not mind.
+func forgiven(err error) bool { return errors.Is(err, errIssuer) }
+
+// digest is what requests of one virtual host may rely on at another's.
+func (a *clientAuth) digest() [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d %v %d %v %x", a.verify, a.asked, a.depth, a.check, a.identity))
+}
