@@ -49,16 +49,18 @@ const (
 // fieldOverhead is what a field counts for beside its bytes.
 const fieldOverhead = 32
 
-// Size is how much the section holds, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
+// Size is how much of the section is held, as SETTINGS_MAX_HEADER_LIST_SIZE
+// counts.
 func (h *Head) Size() int { return h.size }
 
 // Add takes the next field in order. limit bounds the section; what comes beyond
-// it is counted, and dropped.
+// it is dropped.
 func (h *Head) Add(r *message.Request, name, value string, limit int) {
-	h.size += len(name) + len(value) + fieldOverhead
-	if h.over = h.over || h.size > limit; h.over || h.bad != nil {
+	n := len(name) + len(value) + fieldOverhead
+	if h.over = h.over || h.size+n > limit; h.over || h.bad != nil {
 		return
 	}
+	h.size += n
 	if name != "" && name[0] == ':' {
 		h.bad = h.pseudo(name, value)
 		return

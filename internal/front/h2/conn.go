@@ -414,6 +414,10 @@ func (c *conn) end() {
 	for c.busy > 0 || c.write.flushing {
 		c.idle.Wait()
 	}
+	for _, s := range c.streams { // one whose header block never ended
+		c.forget(s)
+		c.recycle(s)
+	}
 	free := c.free
 	c.free = nil
 	c.mu.Unlock()
