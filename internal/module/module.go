@@ -15,6 +15,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
+	"sallyport/internal/heartbeat"
 	"sallyport/internal/live"
 	"sallyport/internal/logfile"
 	"sallyport/internal/manager"
@@ -210,6 +211,8 @@ type Env struct {
 	Tickets *tickets.Keys
 	// Scoreboard tells what the process is doing; nil with -t.
 	Scoreboard Scoreboard
+	// Heartbeats is what backends have told of themselves; nil with -t.
+	Heartbeats *heartbeat.Board
 	// Charts is the last hour of balancers' members; nil with -t.
 	Charts *chart.Recorder
 	// Now is the clock; time.Now outside of tests.

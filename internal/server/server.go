@@ -19,6 +19,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/front/h2"
+	"sallyport/internal/heartbeat"
 	"sallyport/internal/keeper"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
@@ -37,6 +38,8 @@ type Server struct {
 	Manager *manager.Manager
 	// Charts is the last hour of balancers' members.
 	Charts *chart.Recorder
+	// Heartbeats is what backends have told of themselves.
+	Heartbeats *heartbeat.Board
 	// Keeper opens sockets and logs; nil: with the rights of this process. Set
 	// before the first Env.
 	Keeper *keeper.Keeper
@@ -66,7 +69,7 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), listeners: map[string]*listener{}}
+	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), Heartbeats: new(heartbeat.Board), listeners: map[string]*listener{}}
 	s.board.started = time.Now()
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
@@ -104,7 +107,7 @@ func (s *Server) logEdit(warn bool, format string, args ...any) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.

@@ -23,12 +23,15 @@ import (
 	"sallyport/internal/modules/env"
 	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/headers"
+	"sallyport/internal/modules/heartbeat"
+	"sallyport/internal/modules/heartmonitor"
 	"sallyport/internal/modules/http2"
 	"sallyport/internal/modules/lbmethod_bybusyness"
 	"sallyport/internal/modules/lbmethod_byhash"
 	"sallyport/internal/modules/lbmethod_byrequests"
 	"sallyport/internal/modules/lbmethod_byresponsetime"
 	"sallyport/internal/modules/lbmethod_bytraffic"
+	"sallyport/internal/modules/lbmethod_heartbeat"
 	"sallyport/internal/modules/lbmethod_leastconn"
 	"sallyport/internal/modules/lbmethod_random2"
 	"sallyport/internal/modules/log_config"
@@ -78,6 +81,9 @@ var Rooms = []*module.Room{
 	&authz_user.Room,
 	&access_compat.Room,
 	&rewrite.Room,
+	&heartmonitor.Room,
+	&heartbeat.Room,
+	&lbmethod_heartbeat.Room, // before the proxy, which asks for methods
 	&proxy.Room,
 	&proxy_http.Room,
 	&proxy_wstunnel.Room,
