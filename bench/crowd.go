@@ -24,9 +24,10 @@ const settle = 4 * time.Second
 
 // measureIdle opens the case's connections, sends one request on each, lets
 // them rest, and divides what the peer grew by their number. Memory the
-// kernel holds for sockets is in no process's resident set, so not in this.
+// kernel holds for sockets is in no process's resident set, so not in this, and
+// neither are pages of the program itself that are used for the first time.
 func (b *bench) measureIdle(ctx context.Context, s *Sample, child *proc.Process, c Case, port int) error {
-	before := proc.TreeMemory(child.PID(), "VmRSS")
+	before := proc.TreeMemory(child.PID(), "RssAnon")
 	conns := make([]net.Conn, c.Conns)
 	defer func() {
 		for _, conn := range conns {
@@ -58,7 +59,7 @@ func (b *bench) measureIdle(ctx context.Context, s *Sample, child *proc.Process,
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
-	after := proc.TreeMemory(child.PID(), "VmRSS")
+	after := proc.TreeMemory(child.PID(), "RssAnon")
 	s.set(PerCon, float64(after-before)/float64(c.Conns))
 	s.set(Peak, float64(proc.TreeMemory(child.PID(), "VmHWM")))
 	// A peer that dropped its guests did not keep them cheaply: each

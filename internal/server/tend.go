@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -28,6 +29,7 @@ func (s *Server) tend() {
 				clear(members)
 			}
 			if c.left(s.front.Running() + s.front2.Running()) {
+				runtime.GC() // pools of buffers empty themselves at the second collection
 				debug.FreeOSMemory()
 			}
 		}

@@ -87,7 +87,6 @@ type conn struct {
 	*kit  // nil while parked
 	front *Front
 	nc    net.Conn        // the socket
-	io    net.Conn        // nc, or the TLS above it; for the goroutine
 	tcp   *net.TCPConn    // nc, where the kernel can splice and send files
 	raw   syscall.RawConn // of tcp; nil: no readiness without reading
 	fd    int             // only for the watcher; valid while nc is open
@@ -98,15 +97,15 @@ type conn struct {
 
 	client exchange.Client
 	secure *secure // nil: clear
-	fresh  bool    // TLS is wanted and has not begun
-	broken bool    // a response broke off: TLS must not end as if all were well
 
-	since time.Duration // when the wait for a request, its head or its body began
-	late  bool          // dead has looked twice at this wait
-	first bool          // no request has come yet
-	large bool          // the last request needed a large buffer: the next may
-	set   *exchange.ServerSettings
-	hang  hangup
+	since  time.Duration // when the wait for a request, its head or its body began
+	late   bool          // dead has looked twice at this wait
+	first  bool          // no request has come yet
+	large  bool          // the last request needed a large buffer: the next may
+	fresh  bool          // TLS is wanted and has not begun
+	broken bool          // a response broke off: TLS must not end as if all were well
+	set    *exchange.ServerSettings
+	hang   hangup
 }
 
 // kit is what a connection needs while a goroutine serves it, from a pool.
@@ -178,10 +177,18 @@ const (
 	handOver             // another front goes on with it
 )
 
+// stream is the socket, or the TLS above it; for the goroutine.
+func (c *conn) stream() net.Conn {
+	if c.secure != nil {
+		return c.secure
+	}
+	return c.nc
+}
+
 // Serve takes over a client connection; it returns at once. from is the client
 // that a proxy in front has announced; the zero value: nobody was.
 func (f *Front) Serve(nc net.Conn, from netip.AddrPort) {
-	c := &conn{front: f, nc: nc, io: nc, fd: -1}
+	c := &conn{front: f, nc: nc, fd: -1}
 	c.client = exchange.Client{
 		Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr()),
 		Since: time.Now(), ID: ids.Add(1),
@@ -322,7 +329,7 @@ func (c *conn) await() {
 	}
 	for !c.buffered() {
 		c.room()
-		n, err := c.io.Read(c.in[c.w:])
+		n, err := c.stream().Read(c.in[c.w:])
 		c.w += n
 		if n == 0 {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -867,7 +874,7 @@ func (slowness) Timeout() bool { return true }
 // read is a blocking read outside of the callback, mindful of the guard.
 func (c *conn) read(p []byte, g *watch.Guard) (int, error) {
 	for {
-		n, err := c.io.Read(p)
+		n, err := c.stream().Read(p)
 		if err == nil || n > 0 {
 			return n, nil
 		}

@@ -236,7 +236,7 @@ func (s socket) SetWriteDeadline(time.Time) error { return nil }
 // run serves the pair to its end and returns what the front wrote.
 func (p *pair) run(h *house, w *watch.Watcher, direct bool) string {
 	f := &Front{House: h, Watch: w}
-	c := &conn{front: f, nc: socket{p}, io: socket{p}, fd: -1}
+	c := &conn{front: f, nc: socket{p}, fd: -1}
 	if direct {
 		// As a TCP connection: the loop inside of RawConn.Read.
 		c.raw, c.fd = p, p.front

@@ -194,7 +194,7 @@ func (c *conn) shake() {
 		c.unshaken(err)
 		return
 	}
-	c.tcp, c.secure, c.io = nil, t, t
+	c.tcp, c.secure = nil, t
 	state := t.ConnectionState()
 	c.client.TLS = c.visit.Secured(state, nil)
 	if shown := t.sock.shown; shown != nil && c.client.TLS != nil {

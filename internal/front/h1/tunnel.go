@@ -19,7 +19,7 @@ func (o *response) Upgrade() (io.ReadWriteCloser, error) {
 	}
 	o.upgraded = true
 	o.c.guard.Still() // from here on, whoever has the tunnel sets deadlines
-	return &tunnel{o.c.io, o.c, o}, nil
+	return &tunnel{o.c.stream(), o.c, o}, nil
 }
 
 // tunnel is the client's side after an upgrade: bytes that came along with the
