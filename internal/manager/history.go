@@ -94,16 +94,22 @@ func hide(c cluster.Change) cluster.Change {
 // Undo takes a change back: what it set is as it was before. It is refused
 // where a later change has set the same again.
 func (m *Manager) Undo(ctx context.Context, by cluster.By, r cluster.Revision, at Version) (*Result, error) {
-	m.mu.Lock()
-	edits, err := m.inverse(r)
-	m.mu.Unlock()
+	p, err := m.Inverse(by, r, at)
 	if err != nil {
 		return nil, err
 	}
+	return m.Propose(ctx, p)
+}
+
+// Inverse is the proposal that takes a change back, for Preview and Propose.
+func (m *Manager) Inverse(by cluster.By, r cluster.Revision, at Version) (Proposal, error) {
+	m.mu.Lock()
+	edits, err := m.inverse(r)
+	m.mu.Unlock()
 	if by.Reason == "" {
 		by.Reason = fmt.Sprintf("undo of revision %d", r)
 	}
-	return m.Propose(ctx, Proposal{By: by, Edits: edits, At: at, undoes: r})
+	return Proposal{By: by, Edits: edits, At: at, undoes: r}, err
 }
 
 // inverse makes the edits that take a change back; locked.

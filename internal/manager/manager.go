@@ -247,3 +247,13 @@ func (m *Manager) once(e *cluster.Edit) {
 		w.Zero()
 	}
 }
+
+// Persistent reports whether edits are kept over a restart.
+func (m *Manager) Persistent() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.file != ""
+}
+
+// Close tells those who listen that the server stops.
+func (m *Manager) Close() { m.feed.push(Event{Kind: Stopping, At: m.now()}) }

@@ -100,6 +100,27 @@ func (v *View) Balancers() []Status {
 	return out
 }
 
+// Loads is Balancers without parameters and conflicts: what is cheap to ask for
+// once a second.
+func (v *View) Loads() []Status {
+	v.m.mu.Lock()
+	defer v.m.mu.Unlock()
+	var out []Status
+	for _, e := range v.m.board.seen(v.Server) {
+		own := e.Owner
+		s := Status{Key: e.Key, MemberKey: own.Key, Name: e.Name, Waiting: own.LB.Waiting()}
+		seats := v.m.layouts[own]
+		shares := Shares(v.m.claims(own, seats))
+		for i := range seats.Seats {
+			ms := v.m.load(own, &seats.Seats[i], v.m.now())
+			ms.Share = shares[i]
+			s.Members = append(s.Members, ms)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // Balancer finds one by its name, with or without "balancer://".
 func (v *View) Balancer(name string) (Status, bool) {
 	v.m.mu.Lock()
@@ -190,7 +211,8 @@ func (m *Manager) status(e *Balancer, from *Server) Status {
 
 func (m *Manager) member(e *Balancer, seat *Seat, edited *cluster.Member, now time.Time) MemberStatus {
 	key := live.WorkerKey{Balancer: e.Key, URL: seat.URL}
-	s := MemberStatus{URL: seat.URL, Conf: seat.Conf, Added: seat.Line < 0, Leaving: seat.Leaving}
+	s := m.load(e, seat, now)
+	s.Conf, s.Added = seat.Conf, seat.Line < 0
 	s.Scheme, s.Host, s.Port = split(seat.URL)
 	text := &e.New
 	if seat.Line >= 0 {
@@ -210,6 +232,13 @@ func (m *Manager) member(e *Balancer, seat *Seat, edited *cluster.Member, now ti
 		}
 		s.Params = append(s.Params, param(p, fixedWorker[p.Name], s.Conf.Text, text.Text, params, p.Name))
 	}
+	return s
+}
+
+// load looks at the live side of a member; locked.
+func (m *Manager) load(e *Balancer, seat *Seat, now time.Time) MemberStatus {
+	key := live.WorkerKey{Balancer: e.Key, URL: seat.URL}
+	s := MemberStatus{URL: seat.URL, Leaving: seat.Leaving}
 	w := m.live.Worker(key)
 	if w == nil {
 		return s
@@ -262,6 +291,13 @@ var (
 	fixedWorker   = map[string]bool{"expand": true, "hctemplate": true, "enablereuse": true, "flusher": true}
 	fixedBalancer = map[string]bool{"growth": true, "nonce": true, "stickysecret": true}
 )
+
+// FixedForMember and FixedForBalancer report the parameters that can't be
+// edited.
+func FixedForMember(name string) bool { return fixedWorker[name] }
+
+// FixedForBalancer: see FixedForMember.
+func FixedForBalancer(name string) bool { return fixedBalancer[name] }
 
 // nonce is what httpd's form must bring; the same as long as the process lives.
 func (m *Manager) nonce(e *Balancer) string {

@@ -17,6 +17,7 @@ const (
 	Reloaded EventKind = "reloaded" // another configuration is in service
 	Left     EventKind = "left"     // a removed member is gone, with Load left
 	Refused  EventKind = "refused"  // edits are refused from now on, Why says it
+	Stopping EventKind = "stopping" // the server ends
 )
 
 // Event is something the desk has to tell. What changes with every request

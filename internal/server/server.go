@@ -181,6 +181,7 @@ func (s *Server) Stop(ctx context.Context) {
 	}
 	s.useListeners(nil, nil)
 	s.arrivals.stop()
+	s.Manager.Close() // streams of events end
 	// Again and again: a connection may have begun to wait just after.
 	for s.drain(); s.countVisits() > 0 && ctx.Err() == nil; s.drain() {
 		select {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/manager/api"
 	"sallyport/internal/module"
 	"sallyport/internal/page"
 )
@@ -31,6 +32,9 @@ func (s *site) handle(x *exchange.Exchange) exchange.Verdict {
 	}
 	if s.manager == nil {
 		return exchange.Status(500)
+	}
+	if rest, ok := api.Rest(x.Path); ok {
+		return s.api.Serve(x, rest)
 	}
 	h := &x.Out.Header
 	h.Set("Cache-Control", "no-store")

@@ -5,7 +5,8 @@
 //
 // What is in here are the pages of SetHandler balancer-manager: httpd's plain
 // page with its forms and its XML (plain.go, edit.go, xml.go), as scripts know
-// them, and the console (console.go and the files behind it), for people. Both
+// them, the console (console.go and the files behind it), for people, and the
+// JSON API, for programs (api.go; what it does is package manager/api's). All
 // look at and change the balancers through package manager. guard.go says who
 // may change something.
 package proxy_balancer
@@ -17,15 +18,17 @@ import (
 	"sallyport/internal/chart"
 	"sallyport/internal/exchange"
 	"sallyport/internal/manager"
+	"sallyport/internal/manager/api"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
 )
 
 // Room is mod_proxy_balancer.
 var Room = module.Room{
-	Name:     "proxy_balancer",
-	Handlers: []string{handlerName},
-	Compile:  compile,
+	Name:       "proxy_balancer",
+	Handlers:   []string{handlerName},
+	Directives: apiDirectives,
+	Compile:    compile,
 }
 
 const handlerName = "balancer-manager"
@@ -53,7 +56,7 @@ func compile(b *module.Build) func(*module.Plan) {
 		})
 	}
 	return func(p *module.Plan) {
-		s := &site{desk: d, key: p.Server.Key}
+		s := &site{desk: d, key: p.Server.Key, api: furnishAPI(b, p)}
 		p.Hook(exchange.Handle, module.Middle, s.handle)
 	}
 }
@@ -62,4 +65,5 @@ func compile(b *module.Build) func(*module.Plan) {
 type site struct {
 	*desk
 	key string // of the server, for manager.At
+	api *api.Site
 }
