@@ -20,7 +20,7 @@ type spare struct {
 func (s *spare) init() {
 	s.once.Do(func() {
 		s.next, s.end = make(chan *conn), make(chan struct{})
-		s.max = int32(16 * runtime.GOMAXPROCS(0))
+		s.max = int32(4 * runtime.GOMAXPROCS(0))
 	})
 }
 
