@@ -7,7 +7,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/chart"
 	"sallyport/internal/errorlog"
-	"sallyport/internal/exchange"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/front/h2"
 	"sallyport/internal/heartbeat"
@@ -74,11 +72,7 @@ func New() (*Server, error) {
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
 	s.front2 = &h2.Front{Watch: w}
-	s.front = &h1.Front{House: s, Watch: w, H2: s.front2.Serve, Others: map[string]func(*tls.Conn, *exchange.Client){
-		exchange.ProtoH2: func(nc *tls.Conn, c *exchange.Client) {
-			s.front2.Serve(&exchange.Handoff{Conn: nc, Client: c, Visit: s.Admit(c)})
-		},
-	}}
+	s.front = &h1.Front{House: s, Watch: w, H2: s.front2.Serve}
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
 	}

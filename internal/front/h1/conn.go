@@ -12,7 +12,6 @@
 package h1
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -57,15 +56,8 @@ const skipBytes = 64 << 10
 type Front struct {
 	House exchange.House
 	Watch *watch.Watcher
-	// Others serve the connections whose handshake has chosen another
-	// application protocol (ALPN) than HTTP/1.1, by its name: "h2". They are
-	// called once in the connection's goroutine, own the connection from then on
-	// and return when it is closed. The visit that h1 made has ended: they make
-	// their own with House.Admit(c). c.TLS is filled in. What a host offers is
-	// the tls.Config's NextProtos, from ServerSettings.Protocols.
-	Others map[string]func(nc *tls.Conn, c *exchange.Client)
-	// H2 serves a connection that goes over to HTTP/2, until it ends; nil: none
-	// does.
+	// H2 serves a connection that goes over to HTTP/2, by ALPN or otherwise,
+	// until it ends; nil: none does.
 	H2 func(*exchange.Handoff)
 
 	running atomic.Int64 // connections that have a goroutine
@@ -173,7 +165,6 @@ const (
 	hangUp               // close at once
 	goodbye              // close after the last response was read
 	shake                // the TLS handshake
-	given                // nothing: somebody else has the connection
 	handOver             // another front goes on with it
 )
 
@@ -290,8 +281,6 @@ func (c *conn) run() {
 			c.shake()
 		}
 		switch c.next {
-		case given:
-			return
 		case wait:
 			if c.overdue() {
 				return

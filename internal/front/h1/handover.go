@@ -53,6 +53,10 @@ func (c *conn) handOver() {
 	h.Early = bytes.Clone(c.in[c.r:c.w])
 	c.r = c.w
 	c.guard.Still()
+	if t := c.secure; t != nil {
+		t.sock.c = nil
+		h.Conn = t.Conn
+	}
 	c.front.Watch.Remove(&c.guard)
 	c.hang.cancel()
 	c.hand = nil

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"sallyport/internal/buffer"
 	"sallyport/internal/exchange"
@@ -201,9 +200,10 @@ func (c *conn) shake() {
 		c.client.TLS.Local = shown.Leaf
 	}
 	stays := c.visit.Leave()
-	switch other := c.front.Others[state.NegotiatedProtocol]; {
-	case other != nil:
-		c.give(other)
+	switch {
+	case state.NegotiatedProtocol == exchange.ProtoH2 && c.front.H2 != nil && stays:
+		c.hand = &exchange.Handoff{}
+		c.next = handOver
 	case !stays, state.NegotiatedProtocol == "acme-tls/1":
 		c.next = hangUp
 	default:
@@ -249,19 +249,6 @@ func likeHTTP(b [5]byte) bool {
 		}
 	}
 	return true
-}
-
-// give hands the connection over to the front of another protocol.
-func (c *conn) give(other func(*tls.Conn, *exchange.Client)) {
-	c.front.Watch.Remove(&c.guard)
-	c.hang.cancel()
-	c.r = c.w
-	kits.Put(c.strip())
-	c.visit.Bye()
-	c.secure.sock.c = nil
-	c.nc.SetDeadline(time.Time{})
-	c.next = given
-	other(c.secure.Conn, &c.client)
 }
 
 // closeNotify says goodbye in TLS if that can be said at once; nothing more

@@ -36,6 +36,8 @@ type house struct {
 	serve  func(x *exchange.Exchange) // nil: echo
 	front  *Front
 	ln     net.Listener
+	start  sync.Once
+	accept func()
 	busy   atomic.Int64
 	most   atomic.Int64 // exchanges at a time
 	served atomic.Int64
@@ -62,7 +64,7 @@ func newHouse(t *testing.T) *house {
 	}
 	before := runtime.NumGoroutine()
 	done := make(chan struct{})
-	go func() {
+	h.accept = func() {
 		defer close(done)
 		for id := uint64(1); ; id++ {
 			nc, err := h.ln.Accept()
@@ -77,9 +79,10 @@ func newHouse(t *testing.T) *house {
 				h.front.Serve(&exchange.Handoff{Conn: nc, Client: c, Visit: visit{h, c}})
 			}()
 		}
-	}()
+	}
 	t.Cleanup(func() {
 		h.ln.Close()
+		h.begin()
 		<-done
 		h.front.Close()
 		h.conns.Wait()
@@ -176,8 +179,12 @@ type client struct {
 	buf bytes.Buffer
 }
 
+// begin lets connections in, once the test has set all.
+func (h *house) begin() { h.start.Do(func() { go h.accept() }) }
+
 func (h *house) dial() *client {
 	h.t.Helper()
+	h.begin()
 	nc, err := net.Dial("tcp", h.ln.Addr().String())
 	if err != nil {
 		h.t.Fatal(err)
