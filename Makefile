@@ -4,7 +4,7 @@ GO      ?= go
 BENCH   := $(GO) run ./bench
 FUZZ    ?= 3s
 
-.PHONY: all build demo test check needs fuzz bench bench-record stress clean
+.PHONY: all build demo test check needs fuzz bench bench-record stress chaos clean
 
 all: build
 
@@ -45,6 +45,10 @@ bench-record: build
 
 stress: build
 	$(GO) run ./bench/stress $(if $(DUR),-d $(DUR))
+
+# What a balancer loses while its members die; PEER=httpd to compare.
+chaos: build
+	$(GO) run ./bench/chaos $(if $(PEER),-peer $(PEER)) $(if $(DUR),-d $(DUR))
 
 clean:
 	rm -rf bin

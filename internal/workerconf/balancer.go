@@ -76,11 +76,7 @@ var BalancerParams = []Param{
 		balancer: func(b *Balancer, k *Known, s setting) error {
 			if k.Method != nil && !k.Method(s.text) {
 				e := &diag.Err{Text: "unknown lbmethod", Expected: "the name of a loaded lbmethod module, such as byrequests"}
-				if l := strings.ToLower(s.text); l != s.text && k.Method(l) {
-					e.Hint = "lower case: " + l
-				} else if l != "" {
-					e.Hint = "LoadModule lbmethod_" + l + "_module is missing, or there is no such method"
-				}
+				e.Hint = methodHint(k, s.text)
 				return e
 			}
 			b.Method = some(s, s.text)

@@ -92,3 +92,29 @@ func distance(a, b string) int {
 	}
 	return rows[1][len(b)]
 }
+
+// methods are the lbmethods there are; whether a configuration has one depends
+// on its LoadModule lines.
+var methods = []Param{
+	{Name: "byrequests"}, {Name: "bytraffic"}, {Name: "bybusyness"}, {Name: "heartbeat"},
+	{Name: "leastconn"}, {Name: "random2"}, {Name: "byresponsetime"}, {Name: "byhash"},
+}
+
+// methodHint tells what may be meant by an lbmethod that is not there.
+func methodHint(k *Known, text string) string {
+	lower := strings.ToLower(text)
+	name := nearest(lower, methods)
+	switch {
+	case lower != text && k.Method(lower):
+		return "lower case: " + lower
+	case name == "":
+		return ""
+	case k.Method(name):
+		return "did you mean " + name + "?"
+	}
+	hint := "LoadModule lbmethod_" + name + "_module modules/mod_lbmethod_" + name + ".so is missing"
+	if name != lower {
+		hint = "did you mean " + name + "? " + hint
+	}
+	return hint
+}

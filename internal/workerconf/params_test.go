@@ -350,7 +350,10 @@ func TestHints(t *testing.T) {
 		{"balancer", "lbmetod=x", "did you mean lbmethod?"},
 		{"balancer", "route=x", "route is a parameter of workers: it belongs on the BalancerMember line"},
 		{"balancer", "lbmethod=BYREQUESTS", "lower case: byrequests"},
-		{"balancer", "lbmethod=bytraffic", "LoadModule lbmethod_bytraffic_module is missing, or there is no such method"},
+		{"balancer", "lbmethod=bytraffic", "LoadModule lbmethod_bytraffic_module modules/mod_lbmethod_bytraffic.so is missing"},
+		{"balancer", "lbmethod=bytrafic", "did you mean bytraffic? LoadModule lbmethod_bytraffic_module modules/mod_lbmethod_bytraffic.so is missing"},
+		{"balancer", "lbmethod=byrequest", "did you mean byrequests?"},
+		{"balancer", "lbmethod=roundrobin", ""},
 	} {
 		_, err := set(c.on, c.word)
 		e, ok := err.(*diag.Err)

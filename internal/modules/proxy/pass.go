@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -229,7 +230,7 @@ func (n *line) checkWorker(c *conf.Cmd, before, after string) error {
 	for _, p := range n.params {
 		note, err := w.Set(known, p.key, p.value, c.Pos)
 		if err != nil {
-			return complaint(before, err, after, p)
+			return complaint(c, before, err, after, p)
 		}
 		noted(c, note)
 	}
@@ -242,7 +243,7 @@ func (n *line) checkBalancer(c *conf.Cmd, before, after string) error {
 	for _, p := range n.params {
 		note, err := b.Set(known, p.key, p.value, c.Pos)
 		if err != nil {
-			return complaint(before, err, after, p)
+			return complaint(c, before, err, after, p)
 		}
 		noted(c, note)
 	}
@@ -251,11 +252,16 @@ func (n *line) checkBalancer(c *conf.Cmd, before, after string) error {
 
 // complaint words an error about a parameter; where after is set httpd adds
 // the parameter itself.
-func complaint(before string, err error, after string, p param) error {
+func complaint(c *conf.Cmd, before string, err error, after string, p param) error {
+	word := slices.Index(syntax.Words(c.Raw), p.key+"="+p.value) + 1
 	if after != "" {
 		after = " " + p.key + "=" + p.value + "; " + after
 	}
-	return workerconf.Complaint(before, err, after)
+	err = workerconf.Complaint(before, err, after)
+	if e, ok := err.(*diag.Err); ok && e.Word == 0 && e.Excerpt == "" {
+		e.Word = word
+	}
+	return err
 }
 
 // knownTo answers the questions the parameters have about the configuration.
