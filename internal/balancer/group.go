@@ -279,22 +279,26 @@ func (g *group) rise(now time.Time) {
 		others = others || m.Worker.Up()
 	}
 	for _, m := range g.members {
-		m.Worker.Rise(now, others && m.SlowStart > 0)
+		ramp := time.Duration(0)
+		if others {
+			ramp = m.slowStart()
+		}
+		m.Worker.Rise(now, ramp)
 	}
 }
 
 // ramp is how far m's slow start has come, 1 to Steps; it lowers rampDue to
 // when the next step is.
 func (g *group) ramp(m *Member, now time.Time) int {
-	from := m.Worker.Risen()
-	if m.SlowStart <= 0 || from.IsZero() {
+	from, long := m.Worker.Risen()
+	if long <= 0 {
 		return Steps
 	}
-	step := int64(max(now.Sub(from), 0)) * Steps / int64(m.SlowStart)
+	step := int64(max(now.Sub(from), 0)) * Steps / int64(long)
 	if step >= Steps {
 		return Steps
 	}
-	if due := from.Add(time.Duration((step+1)*int64(m.SlowStart)/Steps) + 1); due.Before(g.rampDue) {
+	if due := from.Add(time.Duration((step+1)*int64(long)/Steps) + 1); due.Before(g.rampDue) {
 		g.rampDue = due
 	}
 	return int(step) + 1

@@ -16,6 +16,9 @@ type Member struct {
 	// SlowStart is how long the member takes to come to its full share after
 	// it was out while others served; 0: none.
 	SlowStart time.Duration
+	// HealedStart takes its place where a health check ended the outage; 0:
+	// SlowStart holds then, too.
+	HealedStart time.Duration
 	// Data is the owner's: what a request needs to reach the worker.
 	Data any
 
@@ -25,6 +28,14 @@ type Member struct {
 	slot  int32  // among the candidates; -1: not one
 	other int32  // among the usable that are not candidates; -1: not one
 	route string // as the route index last saw it
+}
+
+// slowStart is the length of the slow start to come; locked.
+func (m *Member) slowStart() time.Duration {
+	if m.HealedStart > 0 && m.Worker.Healed() {
+		return m.HealedStart
+	}
+	return m.SlowStart
 }
 
 // URL is the worker's name.

@@ -33,6 +33,17 @@ type WorkerEdit struct {
 	LBSet           Set[uint8]
 	Route, Redirect Set[string]
 	On, Off         Flags
+	Health          HealthEdit
+}
+
+// HealthEdit is what operators changed about a worker's health checks. The
+// words are those of the hc… parameters, checked by whoever made the edit.
+type HealthEdit struct {
+	Method        Set[string] // upper case; "NONE": no checks
+	Interval      Set[time.Duration]
+	Passes, Fails Set[int]
+	URI           Set[string]
+	Expr          Set[string] // name of a ProxyHCExpr; "": none
 }
 
 // BalancerEdit is what operators changed about a balancer, as one server sees
@@ -75,6 +86,22 @@ type Overlay struct {
 // and after every reload, until an edit takes them back. Setting or clearing
 // HealthFailed is the exception: it is done once and then left to the checks.
 func (r *Registry) Apply(edits ...Edit) []Effect {
+	out, tell := r.apply(edits)
+	for _, f := range tell {
+		f(out)
+	}
+	return out
+}
+
+// Notify has f called after edits have landed, without any lock held. f must
+// not block; it stays as long as the registry does.
+func (r *Registry) Notify(f func([]Effect)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notify = append(r.notify, f)
+}
+
+func (r *Registry) apply(edits []Edit) ([]Effect, []func([]Effect)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]Effect, 0, len(edits))
@@ -85,7 +112,7 @@ func (r *Registry) Apply(edits ...Edit) []Effect {
 			out = append(out, r.editWorker(e))
 		}
 	}
-	return out
+	return out, r.notify
 }
 
 func (r *Registry) editBalancer(e Edit) Effect {
@@ -126,6 +153,9 @@ func (r *Registry) editWorker(e Edit) Effect {
 	before := w.Flags()
 	w.relay(w.conf, next)
 	w.setFlags((w.Flags() | e.Worker.On&HealthFailed) &^ (e.Worker.Off & HealthFailed))
+	if (e.Worker.On|e.Worker.Off)&HealthFailed != 0 && w.probes != nil {
+		w.probes.Passes, w.probes.Fails = 0, 0 // the checks have to say it anew
+	}
 
 	// As in httpd a changed factor starts the round anew, every member at its
 	// own factor. A member that comes back keeps the standing it left with.
@@ -159,6 +189,18 @@ func (e WorkerEdit) over(outer WorkerEdit) WorkerEdit {
 		Redirect: e.Redirect.over(outer.Redirect),
 		On:       outer.On&keep | e.On&^Health,
 		Off:      outer.Off&keep | e.Off&^Health,
+		Health:   e.Health.over(outer.Health),
+	}
+}
+
+func (e HealthEdit) over(outer HealthEdit) HealthEdit {
+	return HealthEdit{
+		Method:   e.Method.over(outer.Method),
+		Interval: e.Interval.over(outer.Interval),
+		Passes:   e.Passes.over(outer.Passes),
+		Fails:    e.Fails.over(outer.Fails),
+		URI:      e.URI.over(outer.URI),
+		Expr:     e.Expr.over(outer.Expr),
 	}
 }
 

@@ -58,6 +58,7 @@ func (w *Worker) ProbePassed() bool {
 		return false
 	}
 	w.calm()
+	w.healed = true
 	w.setFlags(f &^ Health)
 	return true
 }

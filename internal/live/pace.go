@@ -47,23 +47,28 @@ func (w *Worker) SetPace(took time.Duration, now time.Time) {
 
 func decay(age int64) float64 { return math.Exp(-float64(max(age, 0)) / float64(PaceDecay)) }
 
-// Rise notes that the worker may serve; ramp says that this is news for
-// others who could serve all the while, so that slowstart= begins now; locked.
-func (w *Worker) Rise(now time.Time, ramp bool) {
+// Rise notes that the worker may serve. When this is news for others who could
+// serve all the while, ramp is how long it takes to come to its full share:
+// slowstart= begins now; 0: it has it at once; locked.
+func (w *Worker) Rise(now time.Time, ramp time.Duration) {
 	if w.up || !w.Usable() {
 		return
 	}
-	w.up, w.risen = true, time.Time{}
-	if ramp {
-		w.risen = now
+	w.up, w.healed, w.risen, w.rampFor = true, false, time.Time{}, 0
+	if ramp > 0 {
+		w.risen, w.rampFor = now, ramp
 	}
 }
+
+// Healed reports that a health check ended the time the worker was out; false
+// again after Rise; locked.
+func (w *Worker) Healed() bool { return w.healed }
 
 // Up reports whether Rise has noted it; locked.
 func (w *Worker) Up() bool { return w.up }
 
-// Risen is when slowstart= began; zero: not at all; locked.
-func (w *Worker) Risen() time.Time { return w.risen }
+// Risen is when a slow start began, and its length; zero: not at all; locked.
+func (w *Worker) Risen() (time.Time, time.Duration) { return w.risen, w.rampFor }
 
 // window counts a worker's answers of late, for eject=. Guarded by the
 // balancer's lock.

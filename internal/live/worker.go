@@ -53,6 +53,10 @@ type Worker struct {
 	offered  bool // stood among the candidates at the last look
 	up       bool // usable, and an election has noticed; see Rise
 	risen    time.Time
+	rampFor  time.Duration // the slow start that began then
+	probes   *Probes       // nil: never checked
+	advice   Advice
+	healed   bool          // a health check brought it back, and no election has noticed
 	hold     time.Duration // of the present error, where it is not retry=; see Eject
 	ejected  uint32        // times in a row
 	window   window
@@ -130,7 +134,7 @@ func (w *Worker) lay(c Configured, e WorkerEdit) {
 	}
 	w.conf, w.edits = c, e
 	w.settings = Settings{
-		Factor:   e.Factor.Or(c.Factor),
+		Factor:   w.advice.factor(e.Factor.Or(c.Factor)),
 		LBSet:    e.LBSet.Or(c.LBSet),
 		Route:    e.Route.Or(c.Route),
 		Redirect: e.Redirect.Or(c.Redirect),
@@ -140,6 +144,9 @@ func (w *Worker) lay(c Configured, e WorkerEdit) {
 // wanted are the flags configuration and edits ask for.
 func (w *Worker) wanted() Flags {
 	f := (w.conf.Flags|w.edits.On)&^w.edits.Off&^Health | Initialized
+	if w.advice.Drain {
+		f |= Draining &^ w.edits.Off
+	}
 	if w.Plain() {
 		f |= IgnoreErrors
 	}
