@@ -33,17 +33,6 @@ type WorkerEdit struct {
 	LBSet           Set[uint8]
 	Route, Redirect Set[string]
 	On, Off         Flags
-	Health          HealthEdit
-}
-
-// HealthEdit is what operators changed about a worker's health checks. The
-// words are those of the hc… parameters, checked by whoever made the edit.
-type HealthEdit struct {
-	Method        Set[string] // upper case; "NONE": no checks
-	Interval      Set[time.Duration]
-	Passes, Fails Set[int]
-	URI           Set[string]
-	Expr          Set[string] // name of a ProxyHCExpr; "": none
 }
 
 // BalancerEdit is what operators changed about a balancer, as one server sees
@@ -86,22 +75,6 @@ type Overlay struct {
 // and after every reload, until an edit takes them back. Setting or clearing
 // HealthFailed is the exception: it is done once and then left to the checks.
 func (r *Registry) Apply(edits ...Edit) []Effect {
-	out, tell := r.apply(edits)
-	for _, f := range tell {
-		f(out)
-	}
-	return out
-}
-
-// Notify has f called after edits have landed, without any lock held. f must
-// not block; it stays as long as the registry does.
-func (r *Registry) Notify(f func([]Effect)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.notify = append(r.notify, f)
-}
-
-func (r *Registry) apply(edits []Edit) ([]Effect, []func([]Effect)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]Effect, 0, len(edits))
@@ -112,7 +85,7 @@ func (r *Registry) apply(edits []Edit) ([]Effect, []func([]Effect)) {
 			out = append(out, r.editWorker(e))
 		}
 	}
-	return out, r.notify
+	return out
 }
 
 func (r *Registry) editBalancer(e Edit) Effect {
@@ -189,18 +162,6 @@ func (e WorkerEdit) over(outer WorkerEdit) WorkerEdit {
 		Redirect: e.Redirect.over(outer.Redirect),
 		On:       outer.On&keep | e.On&^Health,
 		Off:      outer.Off&keep | e.Off&^Health,
-		Health:   e.Health.over(outer.Health),
-	}
-}
-
-func (e HealthEdit) over(outer HealthEdit) HealthEdit {
-	return HealthEdit{
-		Method:   e.Method.over(outer.Method),
-		Interval: e.Interval.over(outer.Interval),
-		Passes:   e.Passes.over(outer.Passes),
-		Fails:    e.Fails.over(outer.Fails),
-		URI:      e.URI.over(outer.URI),
-		Expr:     e.Expr.over(outer.Expr),
 	}
 }
 

@@ -13,6 +13,9 @@ func (w *Worker) Fail(now time.Time) bool {
 	}
 	w.errorAt, w.hold = now, 0
 	w.fails++
+	if w.probes != nil {
+		w.probes.Passes = 0 // passes count from the trouble on
+	}
 	w.troubled.Store(true)
 	w.setFlags(w.Flags() | InError)
 	return true
@@ -51,9 +54,14 @@ func (w *Worker) Recover() bool {
 }
 
 // ProbePassed ends error and failed health together. Counting the passes is
-// package health's business.
+// package health's business. An ejected worker stays in error for its time:
+// its answers to requests were bad, whatever it answers to checks.
 func (w *Worker) ProbePassed() bool {
 	f := w.Flags()
+	if w.Ejected() {
+		w.setFlags(f &^ HealthFailed)
+		return f&HealthFailed != 0
+	}
 	if f&Health == 0 {
 		return false
 	}
@@ -62,6 +70,9 @@ func (w *Worker) ProbePassed() bool {
 	w.setFlags(f &^ Health)
 	return true
 }
+
+// Ejected reports an error that eject= began; locked.
+func (w *Worker) Ejected() bool { return w.Flags()&InError != 0 && w.hold > 0 }
 
 // ProbeFailed takes the worker out until a probe passes.
 func (w *Worker) ProbeFailed() bool {

@@ -73,9 +73,6 @@ func (w *Worker) Checks() (last []Check, passed, failed int64) {
 	return last, p.Passed, p.Failed
 }
 
-// HealthEdit is what operators changed about the worker's checks; locked.
-func (w *Worker) HealthEdit() HealthEdit { return w.edits.Health }
-
 // Advice is what a member says about itself in the answer to a check
 // (hcagent=on). The zero Advice says nothing.
 type Advice struct {

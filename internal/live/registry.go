@@ -17,7 +17,6 @@ type Registry struct {
 	workers   map[WorkerKey]*Worker
 	overlay   Overlay
 	secret    []byte
-	notify    []func([]Effect)
 }
 
 // NewRegistry makes an empty registry.

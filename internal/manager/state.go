@@ -288,7 +288,7 @@ var secret = map[string]bool{"secret": true, "stickysecret": true}
 // fixedWorker and fixedBalancer are the parameters that can't be changed while
 // running. Those that stand for others are changed by these.
 var (
-	fixedWorker   = map[string]bool{"expand": true, "hctemplate": true, "enablereuse": true, "flusher": true}
+	fixedWorker   = map[string]bool{"expand": true, "hctemplate": true, "hcheader": true, "hcexpect": true, "enablereuse": true, "flusher": true}
 	fixedBalancer = map[string]bool{"growth": true, "nonce": true, "stickysecret": true}
 )
 

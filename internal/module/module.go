@@ -15,6 +15,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/exchange"
+	"sallyport/internal/health/checker"
 	"sallyport/internal/heartbeat"
 	"sallyport/internal/live"
 	"sallyport/internal/logfile"
@@ -199,6 +200,8 @@ type Env struct {
 	Manager *manager.Manager
 	// Pools are the connections to backends; they outlive a snapshot.
 	Pools *pool.Registry
+	// Health carries out health checks; it outlives a snapshot, too.
+	Health *checker.Checker
 	// Logs opens log files and runs piped log programs; nil: with the rights of
 	// this process.
 	Logs logfile.Opener

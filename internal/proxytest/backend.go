@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type backend struct {
 	seen    []*Seen
 	accepts int
 	answers []*answer
+	checked checked
 	open    map[net.Conn]bool
 	faults  []string // what the script could not do
 	wg      sync.WaitGroup
@@ -46,6 +48,7 @@ type backend struct {
 func (r *run) newBackend(d Declared) (*backend, error) {
 	dir := r.root
 	b := &backend{name: d.Name, kind: d.Kind, hold: -1, open: map[net.Conn]bool{}, released: make(chan struct{}, 16)}
+	b.checked.on = slices.Contains(r.s.Checked, d.Name)
 	var err error
 	switch d.Kind {
 	case "refused":
@@ -158,15 +161,29 @@ func (b *backend) shake(c net.Conn, number int) {
 
 func (b *backend) serve(c net.Conn, number int) {
 	defer c.Close()
-	r := bufio.NewReader(counting{c, &b.received})
+	received := &b.received
+	if b.checked.on {
+		received = new(atomic.Int64) // it may be a check
+	}
+	r := bufio.NewReader(counting{c, received})
 	p := &player{b: b, conn: c, r: r}
 	if a := b.next("at once"); a != nil {
 		if !b.carry(p, a) {
 			return
 		}
 	}
-	for {
-		m, err := readHead(r)
+	for first := b.checked.on; ; first = false {
+		read := readHead
+		if first {
+			read = readCheck
+		}
+		m, err := read(r)
+		if first {
+			if b.probed(c, r, m, err) {
+				return
+			}
+			b.received.Add(int64(len(m.Head)))
+		}
 		if err != nil && len(m.Head) == 0 {
 			return
 		}
@@ -273,13 +290,14 @@ type view struct {
 	seen     []*Seen
 	accepts  int
 	received int64
+	checks   int
 }
 
 // mark remembers this moment.
 func (b *backend) mark() view {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return view{start: len(b.seen), accepts: b.accepts, received: b.received.Load()}
+	return view{start: len(b.seen), accepts: b.accepts, received: b.received.Load(), checks: len(b.checked.asked)}
 }
 
 // since returns what came after the mark. It waits a while for n requests,

@@ -193,6 +193,8 @@ func (r *run) checkBackend(e expectation) string {
 	}
 	word, rest, _ := strings.Cut(e.text, " ")
 	switch word {
+	case "check", "checks":
+		return r.checkProbes(e, word, rest)
 	case "not":
 		if v := b.since(r.marks[e.who], 0); len(v.seen) > 0 || v.received > 0 {
 			return fmt.Sprintf("backend %s was reached: %d requests, %d bytes", e.who, len(v.seen), v.received)

@@ -64,7 +64,7 @@ var (
 // verbs that stand alone: the number of words each wants after it, -1 for any.
 var verbs = map[string]int{
 	"raw": -1, "send": -1, "recv": -1, "until": -1, "eof": 0, "close": 0, "halfclose": 0,
-	"pick": -1, "release": 1, "hangup": 1, "sleep": 1, "check": 0, "refused": -1,
+	"pick": -1, "release": 1, "hangup": 1, "sleep": 1, "check": 0, "health": -1, "refused": -1,
 	"graceful": -1, "restart": -1, "stop": 0, "gracefulstop": 0, "signal": -1, "exits": 0,
 }
 

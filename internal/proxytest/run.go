@@ -326,6 +326,8 @@ func (r *run) act(st *Step, fresh **client) error {
 			return fmt.Errorf("no backend %q", st.Args[0])
 		}
 		b.hangup()
+	case "health":
+		return r.health(st.Args)
 	case "sleep":
 		time.Sleep(st.Wait)
 	case "check":

@@ -20,6 +20,7 @@ type Script struct {
 	Files    []txtar.File
 	Backends []Declared
 	Certs    []*madeCert
+	Checked  []string // backends that count health checks apart
 	Modules  []string // loaded besides the prelude's
 	Without  []string // of the prelude's modules, not loaded
 	Ports    []string // names of additional free ports
@@ -133,6 +134,13 @@ func (s *Script) declare(text string) (bool, error) {
 			return true, fmt.Errorf("backend kind %q", d.Kind)
 		}
 		s.Backends = append(s.Backends, d)
+	case "checked":
+		for _, name := range words[1:] {
+			if !s.has(name) {
+				return true, fmt.Errorf("checked: no backend %q", name)
+			}
+		}
+		s.Checked = append(s.Checked, words[1:]...)
 	case "ca", "cert":
 		return true, s.declareCert(words)
 	case "module":

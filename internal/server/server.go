@@ -17,6 +17,7 @@ import (
 	"sallyport/internal/errorlog"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/front/h2"
+	"sallyport/internal/health/checker"
 	"sallyport/internal/heartbeat"
 	"sallyport/internal/keeper"
 	"sallyport/internal/live"
@@ -38,6 +39,8 @@ type Server struct {
 	Charts *chart.Recorder
 	// Heartbeats is what backends have told of themselves.
 	Heartbeats *heartbeat.Board
+	// Health carries out health checks of Live's workers.
+	Health *checker.Checker
 	// Keeper opens sockets and logs; nil: with the rights of this process. Set
 	// before the first Env.
 	Keeper *keeper.Keeper
@@ -69,6 +72,7 @@ func New() (*Server, error) {
 	}
 	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), Heartbeats: new(heartbeat.Board), listeners: map[string]*listener{}}
 	s.board.started = time.Now()
+	s.Health = checker.New()
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
 	s.front2 = &h2.Front{Watch: w}
@@ -101,7 +105,7 @@ func (s *Server) logEdit(warn bool, format string, args ...any) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Health: s.Health, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.
@@ -189,6 +193,7 @@ func (s *Server) Stop(ctx context.Context) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	s.stop()
+	s.Health.Stop()
 	s.retiring.Wait()
 	s.Pools.Close()
 	if snap := s.current.Load(); snap != nil && s.countVisits() == 0 {

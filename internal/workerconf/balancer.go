@@ -35,6 +35,7 @@ type Balancer struct {
 	StickyCookie conf.Opt[string]
 	StickyTTL    conf.Opt[time.Duration]
 	StickySecret conf.Opt[string]
+	Health       Health // of all members
 }
 
 // Sticky names the session's cookie and its URL parameter.
@@ -55,7 +56,9 @@ func (b *Balancer) Over(outer *Balancer) *Balancer {
 	if outer == nil {
 		return b
 	}
-	return conf.Overlay(outer, b)
+	out := conf.Overlay(outer, b)
+	out.Health = b.Health.Under(&outer.Health)
+	return out
 }
 
 // Set reads one parameter into b; see Worker.Set.
@@ -65,6 +68,10 @@ func (b *Balancer) Set(k *Known, name, value string, pos diag.Position) (note st
 			err = p.balancer(b, k, setting{value, pos, &note})
 			return note, err
 		}
+	}
+	// Unlike httpd: what is said of health checks here holds for all members.
+	if p := healthParam(name); p != nil && k.Hcheck {
+		return b.Health.Set(k, name, value, pos)
 	}
 	return "", unknown("unknown Balancer parameter", name, BalancerParams, WorkerParams, "workers: it belongs on the BalancerMember line")
 }

@@ -7,19 +7,27 @@ import (
 
 // Live gives what package live keeps of the worker's configuration.
 func (w *Worker) Live() live.Configured {
+	flags := w.Status.V.On
+	if w.Health.Mandatory.V && w.Health.Method.V != "" && w.Health.Method.V != "NONE" {
+		flags |= live.HealthFailed // until it has passed
+	}
 	return live.Configured{
 		Factor:   int32(w.LoadFactor.Or(DefaultLoadFactor)),
 		LBSet:    uint8(w.LBSet.V),
 		Route:    w.Route.V,
 		Redirect: w.Redirect.V,
 		MaxConn:  int32(w.MaxConn.V),
-		Flags:    w.Status.V.On,
+		Flags:    flags,
 	}
 }
 
 // Member makes a balancer's member of the worker; data is the owner's.
 func (w *Worker) Member(lw *live.Worker, data any) *balancer.Member {
-	return &balancer.Member{Worker: lw, Retry: w.Retry.Or(DefaultRetry), SlowStart: w.SlowStart.V, Data: data}
+	return &balancer.Member{
+		Worker: lw, Retry: w.Retry.Or(DefaultRetry),
+		SlowStart: w.SlowStart.V, HealedStart: w.Health.SlowStart.V,
+		Data: data,
+	}
 }
 
 // Core gives the settings package balancer elects by. method is the one that

@@ -51,13 +51,19 @@ func names(params []Param) string {
 // nearest finds the parameter whose name is at most a third of its letters
 // away from name; "" when none is.
 func nearest(name string, params []Param) string {
+	all := make([]string, len(params))
+	for i := range params {
+		all[i] = params[i].Name
+	}
+	return near(strings.ToLower(name), all)
+}
+
+func near(name string, all []string) string {
 	best, at := "", 1<<30
-	name = strings.ToLower(name)
 	if len(name) > 64 {
 		return ""
 	}
-	for i := range params {
-		p := params[i].Name
+	for _, p := range all {
 		if d := distance(name, p); d < at && d <= (len(p)+2)/3 {
 			best, at = p, d
 		}

@@ -125,6 +125,33 @@ func (w *Worker) Text(name string) (text string, set, known bool) {
 		return show(w.Health.URI, same)
 	case "hcexpr":
 		return show(w.Health.Expr, same)
+	case "hctimeout":
+		return show(w.Health.Timeout, seconds)
+	case "hcfastinterval":
+		return show(w.Health.Fast, seconds)
+	case "hcjitter":
+		return show(w.Health.Jitter, func(n int) string {
+			if n == 0 {
+				return "Off"
+			}
+			return strconv.Itoa(n)
+		})
+	case "hchost":
+		return show(w.Health.Host, same)
+	case "hcport":
+		return show(w.Health.Port, strconv.Itoa)
+	case "hcheader":
+		return show(w.Health.Header, same)
+	case "hcbody":
+		return show(w.Health.Body, same)
+	case "hcexpect":
+		return show(w.Health.Expect, same)
+	case "hcmandatory":
+		return show(w.Health.Mandatory, onOffText)
+	case "hcslowstart":
+		return show(w.Health.SlowStart, seconds)
+	case "hcagent":
+		return show(w.Health.Agent, onOffText)
 	case "hctemplate":
 		return "", false, true // it stands for the others
 	}

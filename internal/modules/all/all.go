@@ -41,6 +41,7 @@ import (
 	"sallyport/internal/modules/mpm"
 	"sallyport/internal/modules/proxy"
 	"sallyport/internal/modules/proxy_balancer"
+	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/modules/proxy_http"
 	"sallyport/internal/modules/proxy_wstunnel"
 	"sallyport/internal/modules/remoteip"
@@ -52,6 +53,7 @@ import (
 	"sallyport/internal/modules/status"
 	"sallyport/internal/modules/unixd"
 	"sallyport/internal/modules/version"
+	"sallyport/internal/modules/watchdog"
 )
 
 // Rooms are all there are.
@@ -61,6 +63,7 @@ var Rooms = []*module.Room{
 	&unixd.Room,
 	&mpm.Room,
 	&version.Room,
+	&watchdog.Room,
 	&macro.Room,
 	&reqtimeout.Room,
 	&remoteip.Room,
@@ -88,6 +91,7 @@ var Rooms = []*module.Room{
 	&proxy_http.Room,
 	&proxy_wstunnel.Room,
 	&proxy_balancer.Room,
+	&proxy_hcheck.Room,
 	&lbmethod_byrequests.Room,
 	&lbmethod_bytraffic.Room,
 	&lbmethod_bybusyness.Room,

@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/diag"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
+	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/workerconf"
 )
 
@@ -25,6 +26,15 @@ type pending struct {
 	paths   []string // that ProxyPass leads here
 	entry   *manager.Balancer
 	server  *standing
+	names   *proxy_hcheck.Names
+}
+
+// known answers the questions of edited parameters.
+func (p *pending) known(h *house) *workerconf.Known {
+	k := p.names.Known()
+	k.Method = func(name string) bool { return h.methods[name] != nil }
+	k.Hcheck = h.loaded("proxy_hcheck_module")
+	return k
 }
 
 // balancerLine takes in a line about a balancer.
@@ -35,9 +45,13 @@ func (d *draft) balancerLine(i int, n *line) {
 		p.key = live.BalancerKey{Server: d.serverKey(i), Name: strings.TrimPrefix(n.balancer, "balancer://")}
 		d.balancers[i][n.balancer] = p
 	}
+	if p.names == nil {
+		p.names = n.names
+	}
 	if n.verb != member {
+		known := n.known()
 		for _, q := range n.params {
-			p.set.Set(d.known, q.key, q.value, n.pos)
+			p.set.Set(known, q.key, q.value, n.pos)
 		}
 		if n.verb == pass {
 			p.paths = append(p.paths, n.alias.path)
@@ -60,7 +74,7 @@ func (d *draft) balancerLine(i int, n *line) {
 		return
 	}
 	w := n.define()
-	w.apply(n, d.known)
+	w.apply(n)
 	p.members = append(p.members, w)
 	p.byURL[name] = w
 }
@@ -94,18 +108,22 @@ func (d *draft) finishBalancers(i int) {
 			p.entry.Lay = settingsOnly(d.house, p.entry.LB)
 			continue
 		}
+		p.server.names, p.server.tls = p.names, d.tlsFor(i, name)
 		r := &roster{house: d.house, key: p.key, site: s, fallbacks: d.fallbacks, server: p.server}
 		members := make([]*balancer.Member, len(layout.Seats))
 		for k := range layout.Seats {
 			w := p.worker(&layout.Seats[k])
+			w.wide, w.tls, w.names = layout.Settings.Health, p.server.tls, p.names
+			d.warnChecks(w, true)
 			w.live = d.live.Worker(live.WorkerKey{Balancer: p.key, URL: w.name}, w.configured())
 			d.own(w, s)
-			members[k] = w.params.Member(w.live, w)
+			members[k] = w.member()
 			r.places = append(r.places, &place{base: p.text(&layout.Seats[k]), line: members[k], now: []*balancer.Member{members[k]}})
 		}
 		b := balancer.New(name, d.live.Balancer(p.key), d.live.Desk(p.key), conf, members)
 		s.balancers[name], r.balancer = b, b
 		p.entry.LB, p.entry.Lay, r.settings = b, r.lay, layout.Settings
+		r.wide = layout.Settings.Health
 		d.expand(r)
 	}
 }

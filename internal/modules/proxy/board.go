@@ -53,9 +53,7 @@ func (d *draft) entry(i int, c *serverConf, p *pending) *manager.Balancer {
 	for _, w := range p.members {
 		e.Members = append(e.Members, manager.Member{URL: w.name, Pos: w.pos, Text: w.params})
 	}
-	known := *d.known
-	known.Method = func(name string) bool { return d.house.methods[name] != nil }
-	e.Known = &known
+	e.Known = p.known(d.house)
 	e.Canon = canon(d.house)
 	return e
 }

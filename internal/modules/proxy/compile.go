@@ -72,7 +72,6 @@ type draft struct {
 	house     *house
 	live      *live.Draft
 	desk      *manager.Draft
-	known     *workerconf.Known
 	fallbacks []fallback
 	sites     []*site
 	sections  map[*alias]*route // ProxyPass inside of sections
@@ -88,7 +87,7 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 	d := &draft{b: b, house: h, sections: map[*alias]*route{}}
 	d.live = d.house.live.Begin()
 	h.prober, h.explain = newProber(), explainFor(b.Config)
-	d.known = &workerconf.Known{Hcheck: d.house.loaded("proxy_hcheck_module")}
+	h.checks = d.newChecks()
 	d.nameServers()
 	sites := make(map[*module.ServerBuild]*site, len(b.Servers))
 	for i, sb := range b.Servers {
@@ -118,15 +117,18 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 			d.live.Commit()
 			h.settle()
 			h.prober.start()
+			h.checks.begin()
 			for _, r := range h.rosters {
 				r.start()
 			}
+			h.checks.settle()
 			desk.Commit()
 			return nil
 		}, Close: func() {
 			for _, r := range h.rosters {
 				r.stop()
 			}
+			h.checks.end()
 			h.prober.stop()
 		}})
 	}
@@ -257,25 +259,26 @@ func (d *draft) workerLine(i int, n *line) *worker {
 	if !w.regex {
 		found := s.workers.find(w.name)
 		if found != nil && (n.verb == set || len(n.params) == 0) {
-			found.apply(n, d.known)
+			found.apply(n)
 			return found
 		}
 		if found != nil {
 			w.params = found.params
-			w.apply(n, d.known)
+			w.apply(n)
 			if sameSettings(&w.params, &found.params) {
 				return found
 			}
 			w.note(d, found, n)
 		}
 	}
-	w.apply(n, d.known)
+	w.apply(n)
 	if !w.to.Open {
 		key := live.WorkerKey{Balancer: live.BalancerKey{Server: d.serverKey(i)}, URL: w.name}
 		w.live = d.live.Worker(key, w.configured())
 	}
 	s.workers.add(w)
 	d.own(w, s)
+	d.warnChecks(w, false)
 	return w
 }
 

@@ -131,7 +131,7 @@ func (r *roster) member(pl *place, a netip.AddrPort) *balancer.Member {
 		}
 		w.links[i] = l
 	}
-	return w.params.Member(w.live, &w)
+	return w.member()
 }
 
 func at(t backend.Target, a netip.AddrPort) backend.Target {

@@ -27,6 +27,7 @@ type house struct {
 	targets map[backend.Target]bool // of the configuration's workers
 	stray   strays
 	prober  *prober
+	checks  *checks
 	explain explain
 	rosters []*roster // of all balancers with members of their own
 	methods map[string]func() balancer.Method

@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/conf/syntax"
 	"sallyport/internal/diag"
+	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/regex"
 	"sallyport/internal/workerconf"
 )
@@ -47,6 +48,7 @@ type line struct {
 	url      string // as written
 	regex    bool   // $n may stand in url
 	params   []param
+	names    *proxy_hcheck.Names
 	// As the server stood at this line: a worker takes these when it is made.
 	timeout       conf.Opt[time.Duration]
 	receiveBuffer conf.Opt[int]
@@ -226,7 +228,7 @@ func authorityLen(url string) int {
 // checkWorker tries the parameters on an empty worker.
 func (n *line) checkWorker(c *conf.Cmd, before, after string) error {
 	var w workerconf.Worker
-	known := knownTo(c)
+	known := n.knownTo(c)
 	for _, p := range n.params {
 		note, err := w.Set(known, p.key, p.value, c.Pos)
 		if err != nil {
@@ -239,7 +241,7 @@ func (n *line) checkWorker(c *conf.Cmd, before, after string) error {
 
 func (n *line) checkBalancer(c *conf.Cmd, before, after string) error {
 	var b workerconf.Balancer
-	known := knownTo(c)
+	known := n.knownTo(c)
 	for _, p := range n.params {
 		note, err := b.Set(known, p.key, p.value, c.Pos)
 		if err != nil {
@@ -264,18 +266,30 @@ func complaint(c *conf.Cmd, before string, err error, after string, p param) err
 	return err
 }
 
-// knownTo answers the questions the parameters have about the configuration.
-func knownTo(c *conf.Cmd) *workerconf.Known {
-	return &workerconf.Known{
-		Method: func(name string) bool { return c.Loader.Loaded("lbmethod_" + name + "_module") },
-		Hcheck: c.Loader.Loaded("proxy_hcheck_module"),
+// knownTo answers the questions the parameters have about the configuration,
+// and keeps those names that they will ask for again.
+func (n *line) knownTo(c *conf.Cmd) *workerconf.Known {
+	n.names = proxy_hcheck.NamesOf(c)
+	k := n.names.Known()
+	k.Method = func(name string) bool { return c.Loader.Loaded("lbmethod_" + name + "_module") }
+	k.Hcheck = c.Loader.Loaded("proxy_hcheck_module")
+	return k
+}
+
+// known answers them when the configuration is compiled: all that was wrong has
+// been said.
+func (n *line) known() *workerconf.Known {
+	k := &workerconf.Known{Hcheck: true}
+	if n.names != nil {
+		k.Template = n.names.Template
 	}
+	return k
 }
 
 // setParam adds a key=value; a key that was there takes the new value.
 func setParam(list []param, key, value string) []param {
 	for i := range list {
-		if strings.EqualFold(list[i].key, key) {
+		if strings.EqualFold(list[i].key, key) && !workerconf.Repeats(key) {
 			list[i].value = value
 			return list
 		}

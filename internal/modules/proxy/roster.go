@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/backend/secure"
 	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
+	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/resolve"
 	"sallyport/internal/workerconf"
 )
@@ -30,6 +32,7 @@ type roster struct {
 	mu       sync.Mutex
 	places   []*place // in the order of the lines, then as they were added
 	settings workerconf.Balancer
+	wide     workerconf.Health // the hc… parameters of all members
 	over     bool
 }
 
@@ -48,6 +51,8 @@ func (pl *place) worker() *worker { return pl.line.Data.(*worker) }
 type standing struct {
 	timeout       conf.Opt[time.Duration]
 	receiveBuffer conf.Opt[int]
+	names         *proxy_hcheck.Names
+	tls           *secure.Settings // of health checks
 }
 
 // worker makes the worker of a member that no line names.
@@ -110,11 +115,13 @@ func (r *roster) lay(l *manager.Layout) {
 		}
 	}
 	old := r.places
+	wide := r.wide != l.Settings.Health
+	r.wide = l.Settings.Health
 	r.places = make([]*place, 0, len(l.Seats))
 	for i := range l.Seats {
 		s := &l.Seats[i]
 		k := slices.IndexFunc(old, func(pl *place) bool { return pl.worker().name == s.URL })
-		if k >= 0 && sameSettings(&old[k].worker().params, &s.Conf) {
+		if k >= 0 && !wide && sameSettings(&old[k].worker().params, &s.Conf) {
 			r.places = append(r.places, old[k])
 			old = slices.Delete(slices.Clone(old), k, k+1)
 			continue
@@ -139,12 +146,12 @@ func (r *roster) seat(pl *place, s *manager.Seat) {
 	} else {
 		w = r.server.worker(s)
 	}
-	w.site = r.site
+	w.site, w.wide, w.names, w.tls = r.site, r.wide, r.server.names, r.server.tls
 	key := live.WorkerKey{Balancer: r.key, URL: w.name}
 	w.live = r.house.live.Join(key, w.configured())
 	r.house.live.Configure(key, w.configured())
 	w.makeLinks(r.fallbacks, r.house)
-	pl.line = w.params.Member(w.live, w)
+	pl.line = w.member()
 	pl.now = []*balancer.Member{pl.line}
 	r.name(pl)
 	if pl.name.Host != "" {
@@ -160,6 +167,9 @@ func (r *roster) seated(gone []*place) {
 		all = append(all, pl.now...)
 	}
 	r.balancer.SetMembers(all)
+	for _, m := range all {
+		r.house.checks.add(m.Data.(*worker))
+	}
 	for _, pl := range gone {
 		if pl.stop != nil {
 			pl.stop()
@@ -173,6 +183,9 @@ func (r *roster) seated(gone []*place) {
 // part forgets a member that left, unless its worker is another member's now.
 func (r *roster) part(m *balancer.Member, all []*balancer.Member) {
 	key := m.Worker.Key()
+	if !slices.ContainsFunc(all, func(o *balancer.Member) bool { return o.Worker == m.Worker }) {
+		r.house.checks.remove(key)
+	}
 	if slices.ContainsFunc(all, func(o *balancer.Member) bool { return o.Worker == m.Worker }) ||
 		slices.ContainsFunc(r.places, func(pl *place) bool { return pl.line.Worker == m.Worker }) {
 		return

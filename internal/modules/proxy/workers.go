@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/backend/secure"
+	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/live"
+	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/workerconf"
 )
 
@@ -20,6 +23,9 @@ type worker struct {
 	regex  bool
 	pos    diag.Position
 	params workerconf.Worker
+	wide   workerconf.Health // of all members of its balancer
+	names  *proxy_hcheck.Names
+	tls    *secure.Settings // for health checks of a member; nil: SSLProxyEngine is off
 	// As its server stood when it was made.
 	timeout       conf.Opt[time.Duration]
 	receiveBuffer conf.Opt[int]
@@ -112,7 +118,11 @@ func (n *line) define() *worker {
 
 // apply lays parameters over those the worker has. They were checked when
 // their line was read.
-func (w *worker) apply(n *line, known *workerconf.Known) {
+func (w *worker) apply(n *line) {
+	known := n.known()
+	if w.names == nil {
+		w.names = n.names
+	}
 	for _, p := range n.params {
 		w.params.Set(known, p.key, p.value, n.pos)
 	}
@@ -120,7 +130,20 @@ func (w *worker) apply(n *line, known *workerconf.Known) {
 
 // configured is what a reload replaces in the worker's live half.
 func (w *worker) configured() live.Configured {
-	return w.params.Live()
+	p := w.params
+	p.Health = w.health()
+	return p.Live()
+}
+
+// health are the hc… parameters that hold: the worker's own over those that its
+// balancer has for all.
+func (w *worker) health() workerconf.Health { return w.params.Health.Under(&w.wide) }
+
+// member makes a balancer's member of the worker.
+func (w *worker) member() *balancer.Member {
+	p := w.params
+	p.Health = w.health()
+	return p.Member(w.live, w)
 }
 
 // link makes the link of a worker for servers with fallback f.
