@@ -43,6 +43,7 @@ type options struct {
 	seed    uint64
 	race    bool
 	strict  bool
+	reload  time.Duration
 	keep    bool
 }
 
@@ -55,6 +56,7 @@ func parseOptions(args []string) (options, error) {
 	set.IntVar(&o.clients, "clients", 64, "clients at once")
 	set.Uint64Var(&o.seed, "seed", 1, "seed of what the clients choose")
 	set.BoolVar(&o.race, "race", false, "build sallyport with the race detector")
+	set.DurationVar(&o.reload, "reload", 1500*time.Millisecond, "sallyport and httpd only: reload gracefully this often under load; 0: never")
 	set.BoolVar(&o.strict, "strict", true, "sallyport only: fail also on lost safe requests and on files not closed")
 	set.BoolVar(&o.keep, "keep", false, "keep the directory with configuration and logs")
 	if err := set.Parse(args); err != nil {
@@ -96,6 +98,9 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 		return 0, err
 	}
 	s.strict = s.strict && o.strict
+	if !s.graceful {
+		o.reload = 0
+	}
 	return stress(ctx, o, s, dir, out)
 }
 
@@ -180,6 +185,13 @@ func load(ctx context.Context, o options, p *proc.Process, port int, tally *Tall
 		weight += b.Weight
 	}
 	var wg sync.WaitGroup
+	if o.reload > 0 {
+		wg.Go(func() {
+			for rest(ctx, o.reload); ctx.Err() == nil && p.Alive(); rest(ctx, o.reload) {
+				syscall.Kill(p.PID(), syscall.SIGUSR1)
+			}
+		})
+	}
 	id := 0
 	for _, k := range clientKinds() {
 		for range max(1, o.clients*k.share/100) {

@@ -22,6 +22,8 @@ type subject struct {
 	name   string
 	binary string
 	golang bool // prints its goroutines on SIGQUIT
+	// graceful: SIGUSR1 reloads it.
+	graceful bool
 	// strict: whatever Sallyport promises beyond never being wrong. A safe
 	// request is not lost to another's fault, and what was opened is closed.
 	strict bool
@@ -46,7 +48,7 @@ func findSubject(name, binary string, race bool, dir string) (subject, error) {
 	usual := ""
 	switch name {
 	case "sallyport":
-		s.golang, s.strict, s.write = true, true, func(x site) ([]string, error) { return writeHTTPD(x, false) }
+		s.golang, s.graceful, s.strict, s.write = true, true, true, func(x site) ([]string, error) { return writeHTTPD(x, false) }
 		if s.binary == "" {
 			s.binary = os.Getenv("SALLYPORT_BIN")
 		}
@@ -62,7 +64,7 @@ func findSubject(name, binary string, race bool, dir string) (subject, error) {
 			}
 		}
 	case "httpd":
-		s.write = func(x site) ([]string, error) { return writeHTTPD(x, true) }
+		s.graceful, s.write = true, func(x site) ([]string, error) { return writeHTTPD(x, true) }
 		usual = "/usr/sbin/apache2"
 	case "nginx":
 		s.write = writeNginx
