@@ -43,9 +43,6 @@ type TLSHost struct {
 	// Verify checks a client's certificate, which comes first in chain; nil
 	// where none is asked for.
 	Verify func(chain []*x509.Certificate) error
-	// Forgives reports an error of Verify that SSLVerifyClient optional_no_ca
-	// does not mind; nil: every error counts.
-	Forgives func(error) bool
 	// StrictSNI is SSLStrictSNIVHostCheck.
 	StrictSNI bool
 }

@@ -44,6 +44,9 @@ type Vars interface {
 type Options struct {
 	// Other admits further variables; nil: those of a TLS connection (SSL_…).
 	Other func(name string) bool
+	// SSLRequire reads eq, lt and the others as comparisons of strings, of which
+	// the shorter is the lesser: SSLRequire's own language.
+	SSLRequire bool
 	// HealthCheck admits the function hc().
 	HealthCheck bool
 	// Groups keeps the groups of the last match in Match even if the text

@@ -23,6 +23,21 @@ func compare(op string, a, b word) boolFn {
 	return func(v Vars, m *Match) bool { return a.value(v, m) == b.value(v, m) }
 }
 
+// compareRequire is compare in SSLRequire's language (httpd's strcmplex): numbers
+// written alike compare as numbers.
+func compareRequire(op func(a, b int64) bool, a, b word) boolFn {
+	return func(v Vars, m *Match) bool {
+		s, t := a.value(v, m), b.value(v, m)
+		if d := len(s) - len(t); d != 0 {
+			return op(int64(d), 0)
+		}
+		return op(int64(strings.Compare(s, t)), 0)
+	}
+}
+
+// signs are the names of the operators that are written as signs.
+var signs = map[string]string{"==": "eq", "=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
 var integerOps = map[string]func(a, b int64) bool{
 	"eq": func(a, b int64) bool { return a == b },
 	"ne": func(a, b int64) bool { return a != b },

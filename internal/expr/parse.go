@@ -159,6 +159,9 @@ func (p *parser) binary() boolFn {
 		return p.regex(a, true)
 	case p.accept("=="), p.accept("!="), p.accept("<="), p.accept(">="), p.accept("="), p.accept("<"), p.accept(">"):
 		op := p.in[at:p.pos]
+		if p.o.SSLRequire {
+			return compareRequire(integerOps[signs[op]], a, p.operand())
+		}
 		return compare(op, a, p.operand())
 	case c == '-' || isLetter(c):
 		name := p.ident(0)
@@ -170,6 +173,8 @@ func (p *parser) binary() boolFn {
 		switch {
 		case name == "in":
 			return p.in_(a)
+		case integerOps[name] != nil && p.o.SSLRequire:
+			return compareRequire(integerOps[name], a, p.operand())
 		case integerOps[name] != nil:
 			return compareInts(integerOps[name], a, p.operand())
 		case c == '-' && len(name) > 1:

@@ -53,8 +53,10 @@ func dial(addr string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{c, bufio.NewReader(c)}, nil
+	return newClient(c), nil
 }
+
+func newClient(c net.Conn) *client { return &client{c, bufio.NewReader(c)} }
 
 // send writes while somebody else may read: a server that refuses a large
 // request answers before it has read it.

@@ -117,6 +117,8 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return r.checkInterim(rest)
 	case "take":
 		return r.take(rest)
+	case "tls":
+		return r.checkShown(rest)
 	}
 	if r.resp == nil || r.resp.Message == nil || r.resp.First == "" {
 		return fmt.Sprintf("want %q, but there is no response: %s", e.text, r.status())

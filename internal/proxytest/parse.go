@@ -13,13 +13,14 @@ import (
 // Step is one thing the client (or the operator) does, and what must be seen
 // because of it.
 type Step struct {
-	Line       int    // in the script section, 1-based
-	Text       string // as written, variables put in
-	Only       string // Httpd, Sallyport or "" for both
-	Eventually bool   // repeat until it holds
-	Conn       string // "" for a fresh connection closed after the step
-	Addr       string // "" for 127.0.0.1:$PORT
-	Verb       string // "request" or a word of the verbs table
+	Line       int        // in the script section, 1-based
+	Text       string     // as written, variables put in
+	Only       string     // Httpd, Sallyport or "" for both
+	Eventually bool       // repeat until it holds
+	Conn       string     // "" for a fresh connection closed after the step
+	Addr       string     // "" for 127.0.0.1:$PORT
+	TLS        *clientTLS // nil: in the clear
+	Verb       string     // "request" or a word of the verbs table
 	Args       []string
 	Data       []byte
 	Method     string // of the request whose response is read
@@ -166,6 +167,14 @@ func (st *Step) parse(text string, s *Script) error {
 	}
 	if rest, ok := strings.CutPrefix(text, "on "); ok {
 		st.Addr, text, _ = strings.Cut(rest, " ")
+	}
+	if rest, ok := strings.CutPrefix(text, "tls "); ok {
+		var how string
+		how, text, _ = strings.Cut(rest, " ")
+		var err error
+		if st.TLS, err = parseTLS(how); err != nil {
+			return err
+		}
 	}
 	text, short, found := cutShort(text)
 	if found {

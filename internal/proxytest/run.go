@@ -1,6 +1,7 @@
 package proxytest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -31,6 +32,7 @@ type run struct {
 	backends map[string]*backend
 	certs    map[string]*keyPair
 	conns    map[string]*client
+	sessions map[string]tls.ClientSessionCache // by the word behind resume=
 	logs     map[string]*tail
 	proc     *process
 	via      Via // nil: as text of HTTP/1.1
@@ -58,7 +60,7 @@ func play(t Reporter, p Program, s *Script, via Via) {
 	}
 	defer os.RemoveAll(root)
 	r := &run{t: t, s: s, p: p, via: via, root: root, vars: map[string]string{"ROOT": root},
-		backends: map[string]*backend{}, conns: map[string]*client{}, logs: map[string]*tail{}}
+		backends: map[string]*backend{}, conns: map[string]*client{}, sessions: map[string]tls.ClientSessionCache{}, logs: map[string]*tail{}}
 	defer r.close()
 	if err := r.prepare(); err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
@@ -394,7 +396,7 @@ func (r *run) conn(st *Step, fresh **client) (*client, error) {
 	if c := r.conns[st.Conn]; st.Conn != "" && c != nil {
 		return c, nil
 	}
-	c, err := dial(r.addr(st))
+	c, err := r.dial(st)
 	if err != nil {
 		return nil, err
 	}
@@ -406,8 +408,21 @@ func (r *run) conn(st *Step, fresh **client) (*client, error) {
 	return c, nil
 }
 
+// dial connects as the step says.
+func (r *run) dial(st *Step) (*client, error) {
+	if st.TLS != nil {
+		return r.dialTLS(r.addr(st), st.TLS)
+	}
+	return dial(r.addr(st))
+}
+
 func (r *run) exchange(st *Step, data []byte, fresh **client) error {
 	c, err := r.conn(st, fresh)
+	var failed *handshakeError
+	if errors.As(err, &failed) {
+		r.resp = &Response{Err: failed}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -509,7 +524,7 @@ func (r *run) lone(st *Step) (*Response, error) {
 	if r.via != nil {
 		return r.via.Send(r.port, st.ask()), nil
 	}
-	c, err := dial(r.addr(st))
+	c, err := r.dial(st)
 	if err != nil {
 		return nil, err
 	}

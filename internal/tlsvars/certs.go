@@ -134,9 +134,13 @@ func Slashes(raw []byte) string {
 			b.WriteString(shortName(a.Type.String()))
 			b.WriteByte('=')
 			for _, c := range []byte(value(a.Value)) {
-				if c < ' ' || c > '~' {
+				switch {
+				case c < ' ' || c > '~':
 					fmt.Fprintf(&b, "\\x%02X", c)
-				} else {
+				case c == '/' || c == '+':
+					b.WriteByte('\\')
+					fallthrough
+				default:
 					b.WriteByte(c)
 				}
 			}

@@ -55,7 +55,7 @@ func compute(t *exchange.TLS, name string) (v string, keep bool) {
 		}
 		return "Initial", true
 	case "SECURE_RENEG":
-		return "true", true
+		return strconv.FormatBool(t.State.Version < tls.VersionTLS13), true
 	case "COMPRESS_METHOD":
 		return "NULL", true
 	case "TLS_SNI":
@@ -125,14 +125,10 @@ func verdict(t *exchange.TLS) string {
 	if len(t.State.PeerCertificates) == 0 || t.Host == nil || t.Host.Verify == nil {
 		return "NONE"
 	}
-	err := t.Host.Verify(t.State.PeerCertificates)
-	switch {
-	case err == nil:
-		return "SUCCESS"
-	case t.Host.Forgives != nil && t.Host.Forgives(err):
-		return "GENEROUS"
+	if err := t.Host.Verify(t.State.PeerCertificates); err != nil {
+		return "FAILED:" + err.Error() // SSLVerifyClient optional_no_ca let it in
 	}
-	return "FAILED:" + err.Error()
+	return "SUCCESS"
 }
 
 // names are those of StdEnvVars that are always there, or "".

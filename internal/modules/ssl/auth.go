@@ -24,7 +24,7 @@ type clientAuth struct {
 }
 
 // errIssuer is behind the errors that optional_no_ca forgives.
-var errIssuer = errors.New("unable to get local issuer certificate")
+var errIssuer = errors.New("unknown issuer")
 
 // verifyClient checks a client's chain, the client's own certificate first, with
 // depth CAs above it at most. What it says reads as OpenSSL says it.
@@ -110,8 +110,10 @@ func explain(chain []*x509.Certificate, err error, now time.Time) error {
 	switch {
 	case errors.As(err, &unknown) && bytes.Equal(leaf.RawSubject, leaf.RawIssuer):
 		return fmt.Errorf("self-signed certificate%w", hidden{})
+	case errors.As(err, &unknown) && len(chain) == 1:
+		return fmt.Errorf("unable to verify the first certificate%w", hidden{})
 	case errors.As(err, &unknown):
-		return errIssuer
+		return fmt.Errorf("unable to get local issuer certificate%w", hidden{})
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		for _, c := range chain {
 			switch {

@@ -90,6 +90,8 @@ func (bd *builder) on(f *front) bool {
 		return f.s.Engine.V == engineOn
 	case f.sb.TLS.On:
 		return true
+	case f.s.Certs == nil:
+		return false
 	}
 	p := core.Process.Of(bd.b.Servers[0].Source.Conf)
 	if p == nil {
@@ -108,8 +110,8 @@ func (bd *builder) on(f *front) bool {
 	return false
 }
 
-// covers reports whether a word of <VirtualHost> is about the address of a
-// Listen line.
+// covers reports whether a word of <VirtualHost> names the very address of a
+// Listen line, or both name all.
 func covers(word string, l *core.Listen) bool {
 	host, port := word, ""
 	if i := strings.LastIndexByte(word, ':'); i > strings.LastIndexByte(word, ']') {
@@ -118,8 +120,10 @@ func covers(word string, l *core.Listen) bool {
 	if port != strconv.Itoa(int(l.Port)) {
 		return false
 	}
-	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err != nil || a.IsUnspecified() || len(l.Addrs) == 0 || slices.Contains(l.Addrs, a)
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && !a.IsUnspecified() {
+		return slices.Contains(l.Addrs, a)
+	}
+	return !slices.ContainsFunc(l.Addrs, func(a netip.Addr) bool { return !a.IsUnspecified() })
 }
 
 // pos is where a server's TLS is asked for.
@@ -173,9 +177,6 @@ func (bd *builder) build(f *front) {
 		Server: f.identity(cfg), Client: f.auth.digest(), Leaf: leafOf(f.holders)}
 	if auth := f.auth; auth.verify != verifyNone || auth.asked {
 		host.Verify = func(chain []*x509.Certificate) error { return auth.verifyClient(chain, auth.depth, time.Now()) }
-		if auth.verify == verifyOptionalNoCA {
-			host.Forgives = forgiven
-		}
 	}
 	plain := cfg.Clone()
 	plain.NextProtos = nil

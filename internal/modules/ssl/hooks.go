@@ -77,7 +77,8 @@ func (g *guard) read(x *exchange.Exchange) exchange.Verdict {
 			return exchange.Status(400)
 		}
 	case t.Host.StrictSNI || srv.TLS != nil && srv.TLS.Host.StrictSNI:
-		x.Logf(errorlog.Error, "ssl", "AH02033: No hostname was provided via SNI for a name based virtual host")
+		x.Notes.Set("error-notes", "Reason: The client software did not provide a hostname using Server Name Indication (SNI), which is required to access this server.<br />\n")
+		x.Logf(errorlog.Info, "ssl", "AH02033: No hostname was provided via SNI for a name based virtual host")
 		return exchange.Status(403)
 	}
 	if srv.TLS == nil || srv.TLS.Host == t.Host || g.agree(srv.TLS.Host, t.Host) {

@@ -333,7 +333,7 @@ func setRequireSSL(c *conf.Cmd, d *dirConf, _ []string) error {
 // addRequire reads SSLRequire's condition. httpd, too, has long had one
 // language for it and for Require expr.
 func addRequire(_ *conf.Cmd, d *dirConf, args []string) error {
-	cond, err := expr.Parse(args[0], expr.Options{Other: func(string) bool { return true }})
+	cond, err := expr.Parse(args[0], expr.Options{SSLRequire: true, Other: func(string) bool { return true }})
 	if err != nil {
 		return expr.Diag(err, args[0], "SSLRequire: ", 1)
 	}
