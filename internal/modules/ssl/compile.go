@@ -41,7 +41,6 @@ type front struct {
 	auth    *clientAuth
 	holders []*holder
 	tls     *exchange.ServerTLS
-	ticket  conf.Opt[string]
 }
 
 func compile(b *module.Build) func(*module.Plan) {
