@@ -17,6 +17,7 @@ import (
 
 	"sallyport/internal/chart"
 	"sallyport/internal/exchange"
+	"sallyport/internal/live"
 	"sallyport/internal/manager"
 	"sallyport/internal/manager/api"
 	"sallyport/internal/module"
@@ -37,6 +38,7 @@ const handlerName = "balancer-manager"
 type desk struct {
 	manager *manager.Manager
 	charts  *chart.Recorder
+	reg     *live.Registry
 	now     func() time.Time
 	built   string
 	methods []string // lbmethods that are loaded
@@ -45,7 +47,7 @@ type desk struct {
 }
 
 func compile(b *module.Build) func(*module.Plan) {
-	d := &desk{manager: b.Env.Manager, charts: b.Env.Charts, now: b.Env.Now, built: core.Built(), methods: methodNames(b)}
+	d := &desk{manager: b.Env.Manager, charts: b.Env.Charts, reg: b.Env.Live, now: b.Env.Now, built: core.Built(), methods: methodNames(b)}
 	d.hcheck = slices.Contains(b.Config.Modules, "proxy_hcheck_module")
 	if d.charts != nil && core.Handled(b, handlerName) {
 		b.Open(module.Opening{
@@ -55,8 +57,12 @@ func compile(b *module.Build) func(*module.Plan) {
 			},
 		})
 	}
+	moments := map[string]*frames{}
+	for _, sb := range b.Servers {
+		moments[sb.Key] = new(frames)
+	}
 	return func(p *module.Plan) {
-		s := &site{desk: d, key: p.Server.Key, api: furnishAPI(b, p)}
+		s := &site{desk: d, key: p.Server.Key, frames: moments[p.Server.Key], api: furnishAPI(b, p)}
 		p.Hook(exchange.Handle, module.Middle, s.handle)
 	}
 }
@@ -64,6 +70,7 @@ func compile(b *module.Build) func(*module.Plan) {
 // site is the pages as one server has them.
 type site struct {
 	*desk
-	key string // of the server, for manager.At
-	api *api.Site
+	key    string // of the server, for manager.At
+	frames *frames
+	api    *api.Site
 }
