@@ -209,14 +209,7 @@ func (l *look) missing(q form) exchange.Verdict {
 	return l.send(404)
 }
 
-// plural counts: "1 member", "3 members".
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
+// join leaves out what is empty.
 func join(list []string, sep string) string {
 	var out []string
 	for _, s := range list {

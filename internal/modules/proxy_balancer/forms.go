@@ -1,6 +1,8 @@
 package proxy_balancer
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +89,7 @@ func (s *site) writeMemberForm(p printer, b *manager.Status, m *manager.MemberSt
 			p("<option value='%s' %s >%s</option>\n", name, selectedIf(name == strings.ToUpper(h.method)), name)
 		}
 		p("</select>\n</td></tr>\n<tr><td>Expr</td><td><select name='w_he'>\n<option value='' ></option>\n")
-		for _, e := range s.exprs {
+		for _, e := range slices.Sorted(maps.Keys(s.exprs)) {
 			p("<option value='%s' %s >%s</option>\n", page.Escape(e), selectedIf(e == h.expr), page.Escape(e))
 		}
 		p("</select>\n</td></tr>\n")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,6 +124,7 @@ func (s *site) plain(x *exchange.Exchange, f form, n notice) exchange.Verdict {
 		s.writeBalancer(p, &list[i], base)
 	}
 	p("<hr />\n")
+	s.writeExprs(p)
 	if b, m := selected(list, f); m != nil {
 		s.writeMemberForm(p, b, m, x)
 	} else if b != nil {
@@ -143,6 +145,29 @@ func (n *notice) write(p printer) {
 		}
 		p("</ul>\n")
 	}
+}
+
+// inRow is how many health checks of a member have passed, or failed, in a row.
+func (s *site) inRow(b *manager.Status, m *manager.MemberStatus) (passed, failed int) {
+	w := s.reg.Worker(live.WorkerKey{Balancer: b.MemberKey, URL: m.URL})
+	if w == nil {
+		return 0, 0
+	}
+	w.Balancer().Lock()
+	defer w.Balancer().Unlock()
+	return w.Probes().Passes, w.Probes().Fails
+}
+
+// writeExprs lists the conditions of health checks.
+func (s *site) writeExprs(p printer) {
+	if len(s.exprs) == 0 {
+		return
+	}
+	p("\n\n<table><tr><th colspan='2'>Health check cond. expressions:</th></tr>\n<tr><th>Expr name</th><th>Expression</th></tr>\n")
+	for _, name := range slices.Sorted(maps.Keys(s.exprs)) {
+		p("<tr><td>%s</td><td>%s</td></tr>\n", page.Escape(name), page.Escape(s.exprs[name]))
+	}
+	p("</table><hr/>\n")
 }
 
 type printer = func(format string, args ...any)
@@ -213,8 +238,9 @@ func (s *site) writeBalancer(p printer, b *manager.Status, base string) {
 			m.Flags, m.Elected, m.Load.Busy, m.LBStatus, page.ShortSize(m.Transferred), page.ShortSize(m.Read))
 		if hc {
 			h := healthOf(m)
+			passed, failed := s.inRow(b, m)
 			p("<td>%s</td><td>%dms</td><td>%d (%d)</td><td>%d (%d)</td><td>%s</td><td>%s</td>", page.Escape(h.method), h.interval.Milliseconds(),
-				h.passes, 0, h.fails, 0, page.Escape(h.uri), page.Escape(h.expr))
+				h.passes, passed, h.fails, failed, page.Escape(h.uri), page.Escape(h.expr))
 		}
 		p("</tr>\n")
 	}

@@ -22,6 +22,7 @@ import (
 	"sallyport/internal/manager/api"
 	"sallyport/internal/module"
 	"sallyport/internal/modules/core"
+	"sallyport/internal/modules/proxy_hcheck"
 )
 
 // Room is mod_proxy_balancer.
@@ -43,7 +44,6 @@ type desk struct {
 	built   string
 	methods []string // lbmethods that are loaded
 	hcheck  bool     // mod_proxy_hcheck is
-	exprs   []string // names that ProxyHCExpr has given
 }
 
 func compile(b *module.Build) func(*module.Plan) {
@@ -62,7 +62,7 @@ func compile(b *module.Build) func(*module.Plan) {
 		moments[sb.Key] = new(frames)
 	}
 	return func(p *module.Plan) {
-		s := &site{desk: d, key: p.Server.Key, frames: moments[p.Server.Key], api: furnishAPI(b, p)}
+		s := &site{desk: d, key: p.Server.Key, frames: moments[p.Server.Key], exprs: proxy_hcheck.Conditions(p.Server.Conf), api: furnishAPI(b, p)}
 		p.Hook(exchange.Handle, module.Middle, s.handle)
 	}
 }
@@ -73,4 +73,6 @@ type site struct {
 	key    string // of the server, for manager.At
 	frames *frames
 	api    *api.Site
+	// exprs are the conditions of health checks (ProxyHCExpr), by name.
+	exprs map[string]string
 }
