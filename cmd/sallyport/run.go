@@ -90,6 +90,7 @@ func (r *runner) start() (code int, ok bool) {
 		r.srv.Stop(done)
 		return fail(err), false
 	}
+	r.srv.Certs.Start()
 	if before.pid != 0 {
 		r.srv.Logf(errorlog.Warn, "core", "AH00098: pid file %s overwritten -- Unclean shutdown of previous Apache run?", r.p.pidFile)
 	}

@@ -2,6 +2,8 @@ package conf
 
 import (
 	"reflect"
+	"slices"
+
 	"sallyport/internal/diag"
 )
 
@@ -70,6 +72,34 @@ func (k *Key[T]) Make(v *Vector) *T {
 		return Overlay(outer.(*T), inner.(*T))
 	}})
 	return t
+}
+
+// With is v with another configuration of the room in the place of its own.
+func (k *Key[T]) With(v Vector, t *T) Vector {
+	var out Vector
+	for i := range v {
+		if v[i].key != any(k) {
+			out = append(out, v[i])
+		}
+	}
+	*k.Make(&out) = *t
+	return out
+}
+
+// room names the room that owns the entry.
+func (e *entry) room() string { return e.key.(interface{ room() string }).room() }
+
+func (k *Key[T]) room() string { return k.Room }
+
+// Only is v without the configuration of other rooms.
+func (v Vector) Only(rooms ...string) Vector {
+	var out Vector
+	for i := range v {
+		if slices.Contains(rooms, v[i].room()) {
+			out = append(out, v[i])
+		}
+	}
+	return out
 }
 
 // Merge lays inner over outer and returns the result; entries that stand in

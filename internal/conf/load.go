@@ -23,6 +23,10 @@ type ModuleInfo struct {
 	// Static modules are there without a LoadModule line.
 	Static     bool
 	Directives []Directive
+	// Expand, if not nil, may write on in a configuration that was read and
+	// executed without an error: virtual hosts, Listen addresses that one of
+	// the module's directives stands for.
+	Expand func(c *Config)
 }
 
 // Options say what to load and what the loader may see of the world.
@@ -190,6 +194,13 @@ func (ld *Loader) finish() (*Config, diag.List) {
 		}
 	}
 	c.sources = ld.sources
+	if !ld.diags.Failed() {
+		for _, m := range ld.table.modules {
+			if m.loaded && m.Expand != nil {
+				m.Expand(c)
+			}
+		}
+	}
 	c.Show(ld.diags)
 	c.Warnings = ld.diags.Warnings()
 	return c, ld.diags

@@ -11,6 +11,7 @@ import (
 
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
+	"sallyport/internal/certs"
 	"sallyport/internal/chart"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
@@ -35,6 +36,9 @@ type Room struct {
 	Static bool
 	// Directives is the room's table; names are unique over all rooms.
 	Directives []conf.Directive
+	// Expand may write on in a configuration that was read without an error:
+	// see conf.ModuleInfo.
+	Expand func(c *conf.Config)
 	// Compile is called once per configuration, after all text was executed.
 	// It checks what only the whole can show (b.Fail, b.Warn), builds what is
 	// shared, and returns the function that furnishes each Place; nil when the
@@ -218,6 +222,8 @@ type Env struct {
 	Heartbeats *heartbeat.Board
 	// Charts is the last hour of balancers' members; nil with -t.
 	Charts *chart.Recorder
+	// Certs are the managed certificates, which outlive a snapshot.
+	Certs *certs.Manager
 	// Now is the clock; time.Now outside of tests.
 	Now func() time.Time
 }

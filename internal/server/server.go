@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/certs"
 	"sallyport/internal/chart"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/front/h1"
@@ -33,6 +34,9 @@ type Server struct {
 	Watch *watch.Watcher
 	Pools *pool.Registry
 	Live  *live.Registry
+	// Certs are the managed certificates; its Start is for whoever knows that
+	// the process has become the user it stays.
+	Certs *certs.Manager
 	// Manager is the desk at which balancers are edited.
 	Manager *manager.Manager
 	// Charts is the last hour of balancers' members.
@@ -80,6 +84,7 @@ func New() (*Server, error) {
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
 	}
+	s.Certs = certs.NewManager(func(l errorlog.Level, format string, args ...any) { s.Logf(l, "md", format, args...) })
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.retiring.Add(3)
 	go s.tend()
@@ -105,7 +110,7 @@ func (s *Server) logEdit(warn bool, format string, args ...any) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Health: s.Health, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Health: s.Health, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats, Certs: s.Certs}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.
@@ -178,6 +183,7 @@ func (s *Server) Stop(ctx context.Context) {
 		return
 	}
 	s.useListeners(nil, nil)
+	s.Certs.Stop()
 	s.arrivals.stop()
 	s.Manager.Close() // streams of events end
 	// Again and again: a connection may have begun to wait just after.

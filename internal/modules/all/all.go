@@ -37,6 +37,7 @@ import (
 	"sallyport/internal/modules/log_config"
 	"sallyport/internal/modules/logio"
 	"sallyport/internal/modules/macro"
+	"sallyport/internal/modules/md"
 	"sallyport/internal/modules/mime"
 	"sallyport/internal/modules/mpm"
 	"sallyport/internal/modules/proxy"
@@ -99,6 +100,7 @@ var Rooms = []*module.Room{
 	&lbmethod_random2.Room,
 	&lbmethod_byresponsetime.Room,
 	&lbmethod_byhash.Room,
+	&md.Room,
 	&ssl.Room,
 	&status.Room,
 	&headers.Room,
@@ -111,7 +113,7 @@ var Rooms = []*module.Room{
 func Infos() []conf.ModuleInfo {
 	out := make([]conf.ModuleInfo, len(Rooms))
 	for i, r := range Rooms {
-		out[i] = conf.ModuleInfo{Name: r.Name, Source: r.Source, Static: r.Static, Directives: r.Directives}
+		out[i] = conf.ModuleInfo{Name: r.Name, Source: r.Source, Static: r.Static, Directives: r.Directives, Expand: r.Expand}
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func Compile(t testing.TB, root, text string, rooms ...*module.Room) (*House, di
 	}
 	rooms = append([]*module.Room{&core.Room}, rooms...)
 	for _, r := range rooms {
-		o.Modules = append(o.Modules, conf.ModuleInfo{Name: r.Name, Source: r.Source, Static: r.Static, Directives: r.Directives})
+		o.Modules = append(o.Modules, conf.ModuleInfo{Name: r.Name, Source: r.Source, Static: r.Static, Directives: r.Directives, Expand: r.Expand})
 	}
 	cfg, diags := conf.Load(o)
 	if diags.Failed() {
