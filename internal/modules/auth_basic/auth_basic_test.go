@@ -20,6 +20,8 @@ import (
 	"sallyport/internal/modules/authz_groupfile"
 	"sallyport/internal/modules/authz_host"
 	"sallyport/internal/modules/authz_user"
+	"sallyport/internal/modules/dir"
+	"sallyport/internal/modules/files"
 	"sallyport/internal/modules/roomtest"
 )
 
@@ -145,6 +147,37 @@ Require valid-user
 		status := h.Snap.Probe(x, "/in", false, func(sub *exchange.Exchange) { user = sub.User })
 		if got := fmt.Sprint(status, " ", user); got != want {
 			t.Errorf("%s: %s, want %s", cred, got, want)
+		}
+	}
+}
+
+// What one index failed to prove does not open the next one.
+func TestIndexes(t *testing.T) {
+	root := roomtest.Files(t, "pw: joe:"+secret+"\njane:"+secret, "htdocs/d/a.html: a", "htdocs/d/b.html: b", "htdocs/d/c.html: c")
+	h := roomtest.NewAt(t, root, `
+DocumentRoot htdocs
+DirectoryIndex a.html b.html c.html
+<Directory />
+AuthType Basic
+AuthName R
+AuthUserFile pw
+</Directory>
+<Files a.html>
+Require valid-user
+</Files>
+<Files b.html>
+Require user joe
+</Files>
+<Files c.html>
+Require all granted
+</Files>`, append([]*module.Room{&dir.Room, &files.Room}, rooms...)...)
+	for cred, want := range map[string]string{
+		basic("joe", "bad"): "200 c  ", basic("joe", "secret"): "200 a joe ", basic("jane", "secret"): "200 a jane ", "X: y": "200 c  ",
+	} {
+		x, rec := h.Exchange("GET", "/d/", cred)
+		h.Serve(x)
+		if got := fmt.Sprint(rec.Head.Status, " ", rec.Body.String(), " ", x.User, " ", rec.Head.Header.Get("WWW-Authenticate")); got != want {
+			t.Errorf("%s: %q, want %q", cred, got, want)
 		}
 	}
 }

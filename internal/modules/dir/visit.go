@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/message"
 	wire "sallyport/internal/wire/h1"
 )
 
@@ -16,6 +17,8 @@ type whereabouts struct {
 	kind                          exchange.Type
 	place                         *exchange.Place
 	proxy                         any
+	user, authType, challenge     string
+	asked                         *exchange.Place
 }
 
 // leave remembers where x is.
@@ -23,6 +26,7 @@ func leave(x *exchange.Exchange) whereabouts {
 	return whereabouts{
 		x.Path, x.Encoded, x.RawPath, x.Query, x.HasQuery, x.Mapped,
 		x.PathInfo, x.Handler, x.Type, x.Place, x.Proxy,
+		x.User, x.AuthType, x.Challenge, x.Asked,
 	}
 }
 
@@ -31,6 +35,7 @@ func (b whereabouts) enter(x *exchange.Exchange) {
 	x.Path, x.Encoded, x.RawPath, x.Query, x.HasQuery = b.path, b.encoded, b.rawPath, b.query, b.hasQuery
 	x.Mapped, x.PathInfo, x.Handler, x.Type = b.mapped, b.pathInfo, b.handler, b.kind
 	x.Place, x.Proxy = b.place, b.proxy
+	x.User, x.AuthType, x.Challenge, x.Asked = b.user, b.authType, b.challenge, b.asked
 }
 
 // visit takes x to a local URL, relative to its own, and reports OK when it
@@ -45,6 +50,8 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 		base := exchange.EscapePath(x.Path)
 		path = base[:strings.LastIndexByte(base, '/')+1] + path
 	}
+	x.Sub++ // for rules that are not meant for looks ahead
+	defer func() { x.Sub-- }()
 	core := x.Server.Core
 	encoded, p := wire.NormalizePath(path, core.MergeSlashes)
 	if p != nil {
@@ -75,9 +82,21 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 	}
 	if x.Mapped.Kind == exchange.Proxied || x.Mapped.Kind == exchange.File && x.Mapped.What == exchange.Regular {
 		x.Place = x.Server.Locate(x)
-		return pass(x, exchange.Access, exchange.Auth)
+		return ask(x)
 	}
 	return 404
+}
+
+// ask lets the rules of x's Place decide. Who the client was found to be in the
+// directory does not count here: other rules may have other passwords.
+func ask(x *exchange.Exchange) exchange.Verdict {
+	x.User, x.AuthType, x.Challenge = "", "", ""
+	x.Asked = x.Place
+	v := pass(x, exchange.Access, exchange.Auth)
+	if v != exchange.OK {
+		x.Always.DelKnown(message.WWWAuthenticate) // the next one may be open
+	}
+	return v
 }
 
 // takeOver runs the fixups and the handler of where visit has taken x (httpd's

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,10 @@ func newMap(c *conf.Cmd, args []string) (*rewriteMap, error) {
 		name := map[string]string{"toupper": "toupper", "tolower": "tolower", "escape": "escape", "unescape": "unescape"}[arg]
 		if name == "" {
 			return nil, &diag.Err{Text: "RewriteMap: internal map not found:" + arg, Expected: "toupper, tolower, escape or unescape", Word: 2}
+		}
+		if name == "unescape" {
+			m.pure = unescape
+			break
 		}
 		t, err := expr.ParseString("%{"+name+":$1}", expr.Options{Outer: true})
 		if err != nil {
@@ -222,4 +227,24 @@ func (p *program) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stop()
+}
+
+// unescape is the internal map of that name: every %xx is decoded, what is none
+// stays (httpd's ap_unescape_url).
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				out = append(out, byte(v))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
 }
