@@ -210,15 +210,8 @@ type httpd struct {
 
 func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 	dir := t.TempDir()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-
 	var c strings.Builder
-	fmt.Fprintf(&c, "ServerRoot %s\nPidFile %s/pid\nDefaultRuntimeDir %s\nErrorLog %s/log\nLogLevel warn\nServerName localhost\nListen %s\n", dir, dir, dir, dir, addr)
+	fmt.Fprintf(&c, "ServerRoot %s\nPidFile %s/pid\nDefaultRuntimeDir %s\nErrorLog %s/log\nLogLevel warn\nServerName localhost\n", dir, dir, dir, dir)
 	for _, m := range []string{"mpm_event", "authz_core", "headers", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness"} {
 		fmt.Fprintf(&c, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", m, m)
 	}
@@ -240,8 +233,27 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 		}
 		fmt.Fprintf(&c, "</Proxy>\nProxyPass /%s balancer://%s\n</VirtualHost>\n", a.name, a.name)
 	}
+	for range 4 {
+		if addr := tryHttpd(t, bin, dir, c.String()); addr != "" {
+			return &httpd{"http://" + addr, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		}
+	}
+	log, _ := os.ReadFile(dir + "/log")
+	t.Fatalf("httpd does not start: %s", log)
+	return nil
+}
+
+// tryHttpd starts httpd at a port that was free a moment ago. "": it ended,
+// for somebody else was faster.
+func tryHttpd(t *testing.T, bin, dir, text string) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
 	conf := filepath.Join(dir, "httpd.conf")
-	if err := os.WriteFile(conf, []byte(c.String()), 0o666); err != nil {
+	if err := os.WriteFile(conf, []byte("Listen "+addr+"\n"+text), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, "-f", conf, "-DFOREGROUND")
@@ -249,20 +261,30 @@ func startHttpd(t *testing.T, bin string, acts []*act) *httpd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	exited := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(exited)
+	}()
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
+		<-exited
 	})
-	for range 500 {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			conn.Close()
-			return &httpd{"http://" + addr, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	for range 1000 {
+		// The file is there once the port is bound.
+		if _, err := os.Stat(dir + "/pid"); err == nil {
+			if conn, err := net.Dial("tcp", addr); err == nil {
+				conn.Close()
+				return addr
+			}
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-exited:
+			return ""
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	log, _ := os.ReadFile(dir + "/log")
-	t.Fatalf("httpd does not start: %s", log)
-	return nil
+	return ""
 }
 
 func (a *act) play(t *testing.T, h *httpd) {

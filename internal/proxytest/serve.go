@@ -114,11 +114,17 @@ func (p Program) start(root, port string) (*process, error) {
 		return nil, err
 	}
 	deadline := time.Now().Add(20 * time.Second)
-	for {
+	for answered := 0; ; {
 		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
 		if err == nil {
 			c.Close()
-			return s, nil
+			// The port may be another program's, who was faster: ours is a
+			// server once its PidFile is there. A script may have put that
+			// elsewhere.
+			_, err = os.Stat(filepath.Join(root, "httpd.pid"))
+			if answered++; err == nil || answered > 200 {
+				return s, nil
+			}
 		}
 		select {
 		case <-s.exited:
