@@ -65,6 +65,9 @@ func (r *runner) start() (code int, ok bool) {
 		}
 		r.srv.Keeper = r.keeper
 	}
+	if drops(r.p.user) {
+		r.srv.Manager.SetOwner(r.p.user.User.V.UID, groupOf(r.p.user))
+	}
 	if os.Geteuid() == 0 && !r.p.user.User.Is {
 		diags = append(diags, diag.Diagnostic{Severity: diag.Warning, Text: "Sallyport stays root, for there is no User directive"})
 	}

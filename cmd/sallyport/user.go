@@ -15,11 +15,7 @@ func drops(u *unixd.Conf) bool { return os.Geteuid() == 0 && u.User.Is }
 
 // dropPrivileges becomes User and Group, once sockets and logs are open.
 func dropPrivileges(u *unixd.Conf) error {
-	who := u.User.V
-	gid := who.GID
-	if u.Group.Is {
-		gid = u.Group.V.GID
-	}
+	who, gid := u.User.V, groupOf(u)
 	if gid < 0 {
 		return fmt.Errorf("user %s has no group: add a Group directive", who.Name)
 	}
@@ -37,4 +33,13 @@ func dropPrivileges(u *unixd.Conf) error {
 		return fmt.Errorf("set user %d: %w", who.UID, err)
 	}
 	return nil
+}
+
+// groupOf is the group of the Group directive, else the user's; negative: there
+// is none.
+func groupOf(u *unixd.Conf) int {
+	if u.Group.Is {
+		return u.Group.V.GID
+	}
+	return u.User.V.GID
 }

@@ -14,8 +14,9 @@ type Board struct {
 	Servers []*Server
 	// Balancers are all of them, by server, then name.
 	Balancers []*Balancer
-	// Persist says that edits are kept over a restart (BalancerPersist On).
-	Persist bool
+	// File is where edits are kept over a restart (BalancerPersist On); "":
+	// they are not.
+	File string
 
 	byKey map[live.BalancerKey]*Balancer
 }

@@ -48,6 +48,7 @@ func (m *Manager) Usher(ctx context.Context) {
 			return
 		case <-t.C:
 			m.usher(m.now())
+			m.settle(ctx)
 		}
 	}
 }
@@ -75,6 +76,22 @@ func (m *Manager) usher(now time.Time) {
 		}
 		m.relay(key.Balancer)
 		m.feed.push(Event{Kind: Left, At: now, Balancer: key.Balancer, Member: key.URL, Load: load})
+	}
+}
+
+// settle forgets the edits that the configuration says itself now. Else they
+// would come back to life when it is changed once more.
+func (m *Manager) settle(ctx context.Context) {
+	m.mu.Lock()
+	edits, store, at, away := m.settled, m.store, m.overlay.Rev(), m.away
+	m.settled = nil // where it fails, the next configuration tells again
+	m.mu.Unlock()
+	if len(edits) == 0 || away != nil {
+		return
+	}
+	by := cluster.By{Reason: "the configuration says it now"}
+	if _, err := store.Propose(ctx, at, cluster.Change{At: m.now().UTC(), By: by, Edits: edits}); err != nil {
+		m.log(true, "edits that the configuration says itself now can't be forgotten: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport/internal/cluster"
+	"sallyport/internal/cluster/file"
 	"sallyport/internal/live"
 )
 
@@ -24,8 +25,9 @@ type Manager struct {
 	mu    sync.Mutex
 	log   Log
 	store cluster.Store
-	away  error // why edits are refused; nil: they are taken
-	file  string
+	away  error  // why edits are refused; nil: they are taken
+	file  string // where edits are kept; "": in memory
+	owner file.Owner
 	turn  func() // ends the watch of a store that is no longer ours
 	ended bool   // nobody applies changes any more
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport/internal/cluster"
+	"sallyport/internal/cluster/file"
 	"sallyport/internal/live"
 )
 
@@ -12,18 +13,83 @@ import (
 type opened struct {
 	store cluster.Store
 	state cluster.State
-	away  error
-	file  string
+	away  error // why it takes no edits
+	// carry makes the store, where it goes on with what the one before knows.
+	carry func(cluster.State) cluster.Store
+	file  string // "": it is in memory
+}
+
+// SetOwner says who the server will be when it has left root's rights: the file
+// of edits is given to him.
+func (m *Manager) SetOwner(uid, gid int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owner = file.Owner{Is: true, UID: uid, GID: gid}
 }
 
 // open finds the store that a configuration wants, if it is another than the
-// one in use.
-func (m *Manager) open(b *Board) (*opened, []string) { return nil, nil }
+// one in use. Nothing is written yet.
+func (m *Manager) open(b *Board) (*opened, []string) {
+	m.mu.Lock()
+	store, away, path, owner := m.store, m.away, m.file, m.owner
+	overlay, history := m.overlay, m.history
+	m.mu.Unlock()
+	now := cluster.State{Overlay: overlay, History: history}
+	switch {
+	case b.File == "" && path == "":
+		return nil, nil
+	case b.File == "":
+		// The edits stay, until the process ends.
+		return &opened{carry: inMemory, state: now}, nil
+	case b.File == path && away == nil:
+		if f, ok := store.(*file.Store); ok && !f.Changed() {
+			return nil, nil
+		}
+	}
+	f, err := file.Open(b.File, owner)
+	switch {
+	case err != nil && overlay.Empty():
+		return &opened{carry: inMemory, state: now, file: b.File, away: damaged(b.File, err)},
+			[]string{damaged(b.File, err).Error() + "; the configuration is used without edits"}
+	case err != nil:
+		return &opened{carry: inMemory, state: now, file: b.File, away: damaged(b.File, err)},
+			[]string{damaged(b.File, err).Error() + "; the edits that hold go on holding"}
+	case path == "" && !overlay.Empty() && f.State().Overlay.Rev() == 0:
+		carry := func(s cluster.State) cluster.Store { return file.Adopt(b.File, owner, s) }
+		return &opened{carry: carry, state: now, file: b.File}, nil
+	case path == "" && !overlay.Empty():
+		err := fmt.Errorf("%s holds edits, and so does the memory of this process: which of them are meant? Remove the file and reload to keep those in memory, or restart to have those of the file", b.File)
+		return &opened{carry: inMemory, state: now, file: b.File, away: err}, []string{err.Error()}
+	}
+	return &opened{store: f, state: f.State(), file: b.File}, nil
+}
+
+func inMemory(s cluster.State) cluster.Store { return cluster.NewLog(s, nil) }
+
+func damaged(path string, err error) error {
+	if !strings.HasPrefix(err.Error(), path) {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return fmt.Errorf("edits are refused until this is mended and Sallyport reloaded: %w", err)
+}
 
 // use changes over to another store; locked.
 func (m *Manager) use(o *opened) {
+	if o.carry != nil {
+		o.store = o.carry(cluster.State{Overlay: m.overlay, History: m.history})
+	} else {
+		m.overlay, m.history = o.state.Overlay, append([]cluster.Change(nil), o.state.History...)
+	}
 	m.store, m.away, m.file = o.store, o.away, o.file
-	m.overlay, m.history = o.state.Overlay, append([]cluster.Change(nil), o.state.History...)
+	if f, ok := o.store.(*file.Store); ok {
+		if err := f.Prepare(); err != nil {
+			m.log(true, "BalancerPersist: %v: edits will be refused", err)
+		}
+	}
+	if o.away != nil {
+		m.log(true, "BalancerPersist: %v", o.away)
+		m.feed.push(Event{Kind: Refused, At: m.now(), Version: Version{m.config, m.overlay.Rev()}, Why: o.away.Error()})
+	}
 	m.turn()
 	m.wake()
 }

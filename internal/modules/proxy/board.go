@@ -2,7 +2,11 @@ package proxy
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"sallyport/internal/diag"
 
 	"sallyport/internal/manager"
 )
@@ -11,6 +15,7 @@ import (
 // edited. The lines of all servers have been read.
 func (d *draft) board() *manager.Draft {
 	b := &manager.Board{}
+	var persist diag.Position
 	for i, sb := range d.b.Servers {
 		c := server.Of(sb.Conf)
 		if c == nil {
@@ -25,7 +30,13 @@ func (d *draft) board() *manager.Draft {
 		}
 		b.Servers = append(b.Servers, s)
 		sb.ShowsProxy = c.Status.V != statusOff
-		b.Persist = b.Persist || c.Persist.V
+		if c.Persist.V && b.File == "" {
+			b.File, persist = d.overlayFile(), c.Persist.Pos
+			if volatile(b.File) {
+				d.b.Warn(persist, "BalancerPersist: "+b.File+" is lost when the system starts anew",
+					"name a file that lasts with BalancerPersistFile, such as /var/lib/sallyport/edits.conf")
+			}
+		}
 		for _, name := range slices.Sorted(maps.Keys(d.balancers[i])) {
 			b.Balancers = append(b.Balancers, d.entry(i, c, d.balancers[i][name]))
 		}
@@ -33,9 +44,27 @@ func (d *draft) board() *manager.Draft {
 	var notes []string
 	d.desk, notes = d.house.manager.Begin(b)
 	for _, n := range notes {
-		d.b.Warn(server.Of(d.b.Config.Main.Conf).Persist.Pos, n, "")
+		d.b.Warn(persist, "BalancerPersist: "+n, "")
 	}
 	return d.desk
+}
+
+// volatile reports a path that the system empties when it starts.
+func volatile(path string) bool {
+	for _, dir := range []string{"/run/", "/var/run/", "/tmp/", "/dev/shm/"} {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlayFile is where edits are kept. One file has those of all servers.
+func (d *draft) overlayFile() string {
+	if c := server.Of(d.b.Config.Main.Conf); c != nil && c.PersistFile.Is {
+		return c.PersistFile.V
+	}
+	return filepath.Join(d.house.runtime, "sallyport", "edits.conf")
 }
 
 // entry is one balancer of the board.

@@ -31,6 +31,7 @@ type serverConf struct {
 	PassInherit, BalancerInherit conf.Opt[bool]
 	Growth                       conf.Opt[int]
 	Persist                      conf.Opt[bool]
+	PersistFile                  conf.Opt[string] // absolute
 
 	// Own are the lines of this very server about workers and balancers; who
 	// inherits what of them is decided when all is known (workers.go).
@@ -135,6 +136,8 @@ var directives = []conf.Directive{
 		Help: "A balancer name and scheme with list of params"},
 	{Name: "BalancerGrowth", In: conf.Servers, Args: conf.One, Set: server.Do(setGrowth),
 		Help: "Number of additional Balancers that can be added post-config"},
+	{Name: "BalancerPersistFile", In: conf.InServer, Args: conf.One, Set: server.Do(setPersistFile),
+		Help: "file in which BalancerPersist keeps the changes (not in httpd)"},
 	{Name: "BalancerPersist", In: conf.Servers, Args: conf.Flag, Set: setPersist,
 		Help: "on if the balancer should persist changes on reboot/restart made via the Balancer Manager"},
 	{Name: "BalancerInherit", In: conf.Servers, Args: conf.Flag,

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,5 +192,167 @@ func TestRefusedEdits(t *testing.T) {
 		if after := d.members(); after != before {
 			t.Errorf("%+v: half applied: %s", c.edit, after)
 		}
+	}
+}
+
+// tells collects what the manager writes into the log.
+func (d *desk) tells() func() string {
+	var mu sync.Mutex
+	var b strings.Builder
+	d.m.SetLog(func(warn bool, format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		if warn {
+			fmt.Fprintf(&b, format+"\n", args...)
+		}
+	})
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
+}
+
+// TestMerge: what was edited meets a configuration that has changed since.
+// Where both say something new the edit holds and the log names both values;
+// what the configuration has taken over is no edit any more.
+func TestMerge(t *testing.T) {
+	d := openDesk(t, pair)
+	tells := d.tells()
+	d.propose(t, change("http://a:81", "loadfactor=3", "route=x"), change("http://b:82", "lbset=1"), change("", "timeout=7"),
+		cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://c:83", Params: []cluster.Param{{Name: "loadfactor", Value: "4"}}})
+	conflicts := func() string {
+		var out []string
+		for _, c := range d.m.Conflicts() {
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s %s>%s|%s", c.Kind, c.Member, c.Param, c.Base.V, c.Now.V, c.Edit.V)))
+		}
+		return strings.Join(out, "; ")
+	}
+	if c := conflicts(); c != "" {
+		t.Errorf("conflicts with nothing: %s", c)
+	}
+	d.reload(t, `
+<Proxy balancer://cl>
+  BalancerMember http://a:81 route=b loadfactor=3.0
+  ProxySet timeout=9
+  BalancerMember http://c:83 loadfactor=5
+</Proxy>
+ProxyPass / balancer://cl/
+`)
+	if c := conflicts(); c != "changed  timeout >9|7; changed http://a:81 route a>b|x; gone http://b:82  >|; changed http://c:83 loadfactor >5|4" {
+		t.Errorf("conflicts %s", c)
+	}
+	if got := d.members(); got != "a:81/3/Ok c:83/4/Ok" {
+		t.Errorf("members %s", got)
+	}
+	for _, want := range []string{
+		"balancer://cl http://a:81: route was a when it was edited to x (revision 1 by anna), and the configuration says b now: the edit holds",
+		"balancer://cl http://b:82 is no longer in the configuration",
+	} {
+		if !strings.Contains(tells(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, tells())
+		}
+	}
+	// loadfactor=3 is the configuration's now, and c a member like any other.
+	for range 500 {
+		if h := d.m.At("").History(manager.Filter{}); len(h) == 2 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	b, _ := d.m.At("").Balancer("cl")
+	if m := b.Member("http://c:83"); m.Added {
+		t.Error("c is still an added member")
+	}
+	d.reload(t, pair)
+	if got := d.members(); got != "a:81/1/Ok b:82/2/Ok" {
+		t.Errorf("edits that were settled have come back to life: %s", got)
+	}
+}
+
+// TestExport: what is exported, put in the place of the text, is the state that
+// holds, and leaves nothing edited.
+func TestExport(t *testing.T) {
+	d := openDesk(t, pair)
+	d.propose(t, change("http://a:81", "loadfactor=3", "route=a b", "status=+D-H", "timeout=1500ms", "disablereuse=On"),
+		change("", "nofailover=On", "stickysession=A|b", "failonstatus=500,503", "maxattempts=2"),
+		cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://c:83"},
+		cluster.Edit{Verb: cluster.Remove, Balancer: cl, Member: "http://b:82"})
+	for range 500 {
+		if !strings.Contains(d.members(), "b:82") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	before := d.members()
+	text := d.m.Export()
+	d.reload(t, text+"\nProxyPass / balancer://cl/\n")
+	if after := d.members(); after != before {
+		t.Errorf("members %s, were %s; exported\n%s", after, before, text)
+	}
+	if c := d.m.Conflicts(); len(c) > 0 {
+		t.Errorf("conflicts: %+v; exported\n%s", c, text)
+	}
+	for range 500 {
+		if d.m.Export() == "# Nothing was edited.\n" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if again := d.m.Export(); again != "# Nothing was edited.\n" {
+		t.Errorf("still edited after\n%s\n is\n%s", text, again)
+	}
+	if after := d.members(); after != before {
+		t.Errorf("members %s, were %s", after, before)
+	}
+}
+
+// TestPersist: edits survive the process; a damaged file is told of, the text
+// serves, and nothing is edited until it is mended.
+func TestPersist(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state", "edits.conf")
+	text := "BalancerPersist On\nBalancerPersistFile " + file + "\n" + pair
+	d := openDesk(t, text)
+	d.propose(t, change("http://a:81", "loadfactor=3"), cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://c:83"})
+	again := openDesk(t, text)
+	if got := again.members(); got != "a:81/3/Ok b:82/2/Ok c:83/1/Ok" {
+		t.Fatalf("after a restart: %s", got)
+	}
+	if h := again.m.At("").History(manager.Filter{}); len(h) != 1 || h[0].By.User != "anna" {
+		t.Errorf("history %+v", h)
+	}
+	good, _ := os.ReadFile(file)
+	if err := os.WriteFile(file, good[:len(good)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := openDesk(t, text)
+	if got := broken.members(); got != "a:81/1/Ok b:82/2/Ok" {
+		t.Errorf("with a damaged file: %s", got)
+	}
+	_, err := broken.m.Propose(context.Background(), manager.Proposal{Edits: []cluster.Edit{change("http://a:81", "loadfactor=9")}})
+	var away *manager.AwayError
+	if !errors.As(err, &away) || !strings.Contains(err.Error(), file) {
+		t.Errorf("edited over a damaged file: %v", err)
+	}
+	// The one that runs keeps what holds, but edits nothing over the damage.
+	if _, err = again.m.Propose(context.Background(), manager.Proposal{Edits: []cluster.Edit{change("http://a:81", "loadfactor=9")}}); !errors.As(err, &away) {
+		t.Errorf("edited over a changed file: %v", err)
+	}
+	again.reload(t, text)
+	if got := again.members(); got != "a:81/3/Ok b:82/2/Ok c:83/1/Ok" {
+		t.Errorf("a reload with a damaged file: %s", got)
+	}
+	if err := os.WriteFile(file, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken.reload(t, text)
+	if got := broken.members(); got != "a:81/3/Ok b:82/2/Ok c:83/1/Ok" {
+		t.Errorf("mended: %s", got)
+	}
+	broken.propose(t, change("http://a:81", "loadfactor=9"))
+	// Without the directive they hold on, in memory.
+	broken.reload(t, pair)
+	if got := broken.members(); got != "a:81/9/Ok b:82/2/Ok c:83/1/Ok" {
+		t.Errorf("BalancerPersist taken away: %s", got)
 	}
 }

@@ -28,7 +28,8 @@ func TestWarnings(t *testing.T) {
 		{"BalancerMember balancer://b http://h\nBalancerMember balancer://b http://H:80 route=a", "is a member already (line 1)"},
 		{"ProxyPass / balancer://b/ lbmethod=bytraffic", "E unknown lbmethod"},
 		{"ProxyRequests Off\nNoProxy .x.test", "NoProxy has no effect"},
-		{"BalancerPersist On", "BalancerPersist"},
+		{"BalancerPersist On", ""},
+		{"BalancerPersist On\nBalancerPersistFile /run/x/edits.conf", "/run/x/edits.conf is lost"},
 	} {
 		house, diags := roomtest.Compile(t, "/", c.conf, rooms...)
 		got := ""

@@ -123,12 +123,16 @@ func setGrowth(c *conf.Cmd, s *serverConf, args []string) error {
 	return nil
 }
 
+// setPersist reads BalancerPersist.
+//
+// Unlike httpd: On in any server keeps the edits of all, for there is one file.
 func setPersist(c *conf.Cmd, args []string) error {
-	on := args[0] == "on"
-	server.In(c).Persist = conf.Some(c, on)
-	if on {
-		c.Warn("BalancerPersist: changes made in the balancer-manager are not kept over a restart yet", "")
-	}
+	server.In(c).Persist = conf.Some(c, args[0] == "on")
+	return nil
+}
+
+func setPersistFile(c *conf.Cmd, s *serverConf, args []string) error {
+	s.PersistFile = conf.Some(c, c.Path(args[0]))
 	return nil
 }
 
