@@ -8,6 +8,8 @@ require (
 	github.com/mholt/acmez/v3 v3.1.7
 	github.com/miekg/dns v1.1.73
 	github.com/pires/go-proxyproto v0.15.0
+	github.com/quic-go/qpack v0.6.0
+	github.com/quic-go/quic-go v0.65.0
 	github.com/tg123/go-htpasswd v1.2.5
 	golang.org/x/crypto v0.58.0
 	golang.org/x/net v0.61.0

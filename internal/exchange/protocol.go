@@ -61,7 +61,8 @@ func (p *Protocols) Direct(tls bool) bool {
 	return p.HTTP2.Direct && p.Allows(ProtoH2C)
 }
 
-// HTTP2 is what the room http2 says about a server.
+// HTTP2 is what the room http2 says about a server; most of it holds for HTTP/3
+// too.
 type HTTP2 struct {
 	// Direct and DirectTLS let a connection begin with HTTP/2's preface
 	// without further negotiation (H2Direct).
@@ -74,7 +75,8 @@ type HTTP2 struct {
 	MaxErrors         int           // stream errors that close the connection (H2MaxStreamErrors); 0: no limit
 	Padding           int           // bytes a frame may be padded by, at most (H2Padding)
 	EarlyHints        bool          // 103 goes to clients (H2EarlyHints)
-	WebSockets        bool          // RFC 8441 (H2WebSockets)
+	WebSockets        bool          // RFC 8441 and RFC 9220 (H2WebSockets)
+	EarlyData         bool          // HTTP/3 requests before the handshake is over (H3EarlyData)
 }
 
 // Handoff is a client connection on its way from the front for HTTP/1.1 to

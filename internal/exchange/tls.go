@@ -53,7 +53,9 @@ type ServerTLS struct {
 	// Config is ready for handshakes, with the application protocols of the
 	// host; NoALPN is the same without, for clients that speak none of them.
 	Config, NoALPN *tls.Config
-	Host           *TLSHost
+	// QUIC is the same for HTTP/3; nil where the host does not speak it.
+	QUIC *tls.Config
+	Host *TLSHost
 }
 
 // For is the configuration that answers a hello.

@@ -182,6 +182,23 @@ func (k *Keeper) Listen(network, addr string) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
+// ListenPacket opens a socket of UDP likewise.
+func (k *Keeper) ListenPacket(network, addr string) (net.PacketConn, error) {
+	pc, err := net.ListenPacket(network, addr)
+	if err == nil || !k.mayHelp(err) {
+		return pc, err
+	}
+	_, f, err := k.ask(request{Op: opListen, Network: network, Addr: addr}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, errGone
+	}
+	defer f.Close()
+	return net.FilePacketConn(f)
+}
+
 // listen opens a socket with this process's rights. Who accepts sets what
 // accepted connections inherit.
 func listen(network, addr string) (net.Listener, error) {

@@ -286,13 +286,18 @@ func TestReplacedDirectory(t *testing.T) {
 func TestBind(t *testing.T) {
 	for _, c := range [][2]string{
 		{"tcp", "localhost:0"}, {"tcp", "127.0.0.1:http"}, {"tcp", "127.0.0.1"}, {"tcp", "127.0.0.1:70000"},
-		{"udp", "127.0.0.1:0"}, {"unix", "/tmp/x"}, {"", ":0"}, {"tcp4", "[::1]:0"},
+		{"udp", "localhost:0"}, {"ip", "127.0.0.1"}, {"unix", "/tmp/x"}, {"", ":0"}, {"tcp4", "[::1]:0"},
 	} {
 		if f, err := bind(c[0], c[1]); err == nil {
 			f.Close()
 			t.Errorf("%q was bound", c)
 		}
 	}
+	u, err := bind("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Close()
 	f, err := bind("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

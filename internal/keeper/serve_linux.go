@@ -159,10 +159,11 @@ func (s *service) seal(r *rights) error {
 	return nil
 }
 
-// bind opens a TCP socket that listens at an IP address, or at all of them.
+// bind opens a socket at an IP address, or at all of them: of UDP, or of TCP that
+// listens.
 func bind(network, addr string) (*os.File, error) {
 	switch network {
-	case "tcp", "tcp4", "tcp6":
+	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
 	default:
 		return nil, fmt.Errorf("the keeper opens no sockets of %q", network)
 	}
@@ -175,6 +176,14 @@ func bind(network, addr string) (*os.File, error) {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return nil, err
+	}
+	if network[0] == 'u' {
+		pc, err := net.ListenPacket(network, addr)
+		if err != nil {
+			return nil, err
+		}
+		defer pc.Close()
+		return pc.(*net.UDPConn).File()
 	}
 	l, err := listen(network, addr)
 	if err != nil {

@@ -87,6 +87,9 @@ func (r *run) checkClient(e expectation, st *Step) string {
 	if r.via != nil && ofText(e.text) {
 		return ""
 	}
+	if r.via != nil && r.via.Secure() {
+		e.text = inTLS(e.text)
+	}
 	switch word {
 	case "closed", "kept":
 		if r.last == nil || r.resp == nil {

@@ -3,14 +3,29 @@ package proxytest
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 // matrixDirs are the scripts about messages on their way: what they say holds
@@ -24,12 +39,12 @@ var matrixDirs = []string{"forward/", "errors/", "headers/", "reverse/", "mappin
 func TestMatrix(t *testing.T) {
 	p := sallyport(t)
 	played := map[string]int{}
-	for _, via := range []named{{"h2c", newH2C}} {
+	for _, via := range []named{{"h2c", newH2C}, {"h2", newH2}, {"h3", newH3}} {
 		for _, s := range scripts(t) {
 			if !inMatrix(s) {
 				continue
 			}
-			if s.Excluded() != "" || matrixExclusions[s.Name] != "" {
+			if s.Excluded() != "" || matrixExclusions[s.Name] != "" || matrixExclusions[via.name+"/"+s.Name] != "" {
 				continue
 			}
 			played[via.name]++
@@ -45,7 +60,7 @@ func TestMatrix(t *testing.T) {
 	for name := range matrixExclusions {
 		found := false
 		for _, s := range scripts(t) {
-			found = found || s.Name == name && s.Excluded() == ""
+			found = found || (s.Name == name || strings.HasSuffix(name, "/"+s.Name)) && s.Excluded() == ""
 		}
 		if !found {
 			t.Errorf("matrixExclusions: %s is no script, or excluded anyway", name)
@@ -69,6 +84,14 @@ var matrixExclusions = map[string]string{
 	"forward/forwarded-append":  "the same",
 	"mapping/merge-slashes":     "asks for //a, which the client cannot",
 	"mapping/merge-slashes-off": "the same",
+
+	"h2/headers/request-host-format": "expects a connection without TLS",
+	"h3/headers/request-host-format": "the same",
+	"h2/reverse/host-port":           "expects :80 to be left out of URLs",
+	"h3/reverse/host-port":           "the same",
+	"h2/errors/signature":            "expects the port without TLS below a page",
+	"h3/errors/signature":            "the same",
+	"h3/forward/interim-too-many":    "the client takes five interim responses",
 }
 
 type named struct {
@@ -92,8 +115,54 @@ func newH2C() Via {
 	}}
 }
 
-func (l *library) Modules() []string       { return l.modules }
-func (l *library) Conf(root string) string { return l.conf }
+func newH2() Via {
+	return &library{modules: []string{"http2", "ssl"}, conf: "Protocols h2 http/1.1\nH2EarlyHints On\n", scheme: "https", client: func() http.RoundTripper {
+		tr := &http.Transport{DisableCompression: true, Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+		tr.Protocols.SetHTTP2(true)
+		return tr
+	}}
+}
+
+func newH3() Via {
+	return &library{modules: []string{"http2", "ssl"}, conf: "Protocols h3 http/1.1\nH2EarlyHints On\n", scheme: "https", client: func() http.RoundTripper {
+		return &http3.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, QUICConfig: &quic.Config{EnableStreamResetPartialDelivery: true}}
+	}}
+}
+
+func (l *library) Modules() []string { return l.modules }
+func (l *library) Secure() bool      { return l.scheme == "https" }
+
+// Conf also writes the server's certificate where there is TLS.
+func (l *library) Conf(root string) string {
+	if l.scheme == "http" {
+		return l.conf
+	}
+	name := filepath.Join(root, "via")
+	if err := writeCertificate(name); err != nil {
+		return "Error " + strconv.Quote(err.Error()) + "\n"
+	}
+	return l.conf + "SSLEngine on\nSSLCertificateFile " + name + ".crt\nSSLCertificateKeyFile " + name + ".key\n"
+}
+
+// writeCertificate makes a certificate that nobody checks.
+func writeCertificate(name string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	t := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"cl.test"}}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	k, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(name+".crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644),
+		os.WriteFile(name+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k}), 0o644))
+}
 
 // Send sends each request on a connection of its own, as the text does.
 func (l *library) Send(port string, a *Ask) *Response {

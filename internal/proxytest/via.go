@@ -13,6 +13,8 @@ type Via interface {
 	Modules() []string
 	// Conf is configuration that opens the way on the server's port.
 	Conf(root string) string
+	// Secure says that there is TLS on the way.
+	Secure() bool
 	// Send sends a request to 127.0.0.1:port and reads its answer.
 	Send(port string, a *Ask) *Response
 }
@@ -118,6 +120,10 @@ func ofText(text string) bool {
 	name := strings.ToLower(strings.TrimRight(strings.TrimPrefix(word, "!"), ":"))
 	return connectionFields[name] || word == "interim" && rest == "100"
 }
+
+// inTLS is an expectation about the client's response where the server is
+// reached by TLS: URLs of its own begin with https then.
+func inTLS(text string) string { return strings.ReplaceAll(text, "http://cl.test", "https://cl.test") }
 
 // statusOnly is an expected status without its reason, which later versions
 // lack.

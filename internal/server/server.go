@@ -18,6 +18,7 @@ import (
 	"sallyport/internal/errorlog"
 	"sallyport/internal/front/h1"
 	"sallyport/internal/front/h2"
+	"sallyport/internal/front/h3"
 	"sallyport/internal/health/checker"
 	"sallyport/internal/heartbeat"
 	"sallyport/internal/keeper"
@@ -53,6 +54,7 @@ type Server struct {
 
 	front    *h1.Front
 	front2   *h2.Front
+	front3   *h3.Front
 	current  atomic.Pointer[snapshot.Snapshot]
 	draining atomic.Bool
 	visits   [16]visitShard
@@ -63,7 +65,8 @@ type Server struct {
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
-	retiring  sync.WaitGroup // also of tend
+	quic      map[string]*h3.Listener // beside listeners, under the same keys
+	retiring  sync.WaitGroup          // also of tend
 	stop      context.CancelFunc
 	ctx       context.Context
 }
@@ -74,12 +77,13 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), Heartbeats: new(heartbeat.Board), listeners: map[string]*listener{}}
+	s := &Server{Watch: w, Pools: pool.NewRegistry(w), Live: live.NewRegistry(), Tickets: tickets.New(time.Now()), Charts: new(chart.Recorder), Heartbeats: new(heartbeat.Board), listeners: map[string]*listener{}, quic: map[string]*h3.Listener{}}
 	s.board.started = time.Now()
 	s.Health = checker.New()
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
 	s.front2 = &h2.Front{Watch: w}
+	s.front3 = s.newFront3()
 	s.front = &h1.Front{House: s, Watch: w, H2: s.front2.Serve}
 	s.gate.full = func(limit int64) {
 		s.Logf(errorlog.Error, "core", "AH00484: server reached MaxRequestWorkers setting (%d), consider raising the MaxRequestWorkers setting", limit)
@@ -133,7 +137,20 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen, workers int) err
 	if err != nil {
 		return err
 	}
+	var quic []Listen
+	for _, l := range listens {
+		if l.wantsQUIC(snap.SpeaksQUIC) {
+			quic = append(quic, l)
+		}
+	}
+	fresh, err := s.openQUIC(quic)
+	if err != nil {
+		return errors.Join(append([]error{err}, turn.undo()...)...)
+	}
 	if err := snap.Open(); err != nil {
+		for _, pc := range fresh {
+			pc.Close()
+		}
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	old := s.current.Swap(snap)
@@ -141,6 +158,7 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen, workers int) err
 	s.board.loaded.Store(time.Now().UnixNano())
 	s.applyCapacity(workers)
 	s.useListeners(listens, turn.fresh)
+	s.useQUIC(quic, fresh)
 	if old != nil {
 		s.retiring.Add(1)
 		go s.retire(old)
@@ -168,6 +186,7 @@ func (s *Server) CloseListeners() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.useListeners(nil, nil)
+	s.stopQUIC()
 }
 
 // closeGrace is how long Stop waits for goroutines whose connections it closed.
@@ -183,6 +202,7 @@ func (s *Server) Stop(ctx context.Context) {
 		return
 	}
 	s.useListeners(nil, nil)
+	s.stopQUIC()
 	s.Certs.Stop()
 	s.arrivals.stop()
 	s.Manager.Close() // streams of events end
@@ -195,12 +215,14 @@ func (s *Server) Stop(ctx context.Context) {
 	}
 	s.front.Close()
 	s.front2.Close()
+	s.front3.Close()
 	for end := time.Now().Add(closeGrace); s.countVisits() > 0 && time.Now().Before(end); {
 		time.Sleep(2 * time.Millisecond)
 	}
 	s.stop()
 	s.Health.Stop()
 	s.retiring.Wait()
+	s.releaseQUIC()
 	s.Pools.Close()
 	if snap := s.current.Load(); snap != nil && s.countVisits() == 0 {
 		snap.Close()
@@ -212,4 +234,5 @@ func (s *Server) Stop(ctx context.Context) {
 func (s *Server) drain() {
 	s.front.Drain()
 	s.front2.Drain()
+	s.front3.Drain()
 }

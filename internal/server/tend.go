@@ -28,7 +28,7 @@ func (s *Server) tend() {
 				s.Charts.Tick(time.Now(), members)
 				clear(members)
 			}
-			if c.left(s.front.Running() + s.front2.Running()) {
+			if c.left(s.front.Running() + s.front2.Running() + s.front3.Running()) {
 				runtime.GC() // pools of buffers empty themselves at the second collection
 				debug.FreeOSMemory()
 			}

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"crypto/tls"
 	"errors"
+	"net/netip"
 
 	"sallyport/internal/exchange"
 )
@@ -80,4 +81,42 @@ func (a Address) TLSHost(name string) *exchange.TLSHost {
 		return def.TLS.Host
 	}
 	return secured(def, a.set.named(name)).Host
+}
+
+// QUIC is the TLS of a QUIC connection to the host of that name; nil where it
+// does not speak HTTP/3.
+func (a Address) QUIC(name string) *tls.Config {
+	srv := a.Default()
+	if srv.TLS == nil {
+		return nil
+	}
+	if a.set != nil && name != "" {
+		if named := a.set.named(name); named.TLS != nil {
+			srv = named
+		}
+	}
+	if !srv.Core.Versions.Allows(exchange.ProtoH3) {
+		return nil
+	}
+	return srv.TLS.QUIC
+}
+
+// SpeaksQUIC reports whether some host that is reached at the address (the zero
+// Addr or an unspecified one: any) speaks HTTP/3.
+func (s *Snapshot) SpeaksQUIC(ip netip.Addr, port uint16) bool {
+	speaks := func(srv *exchange.Server) bool {
+		return srv.TLS != nil && srv.TLS.QUIC != nil && srv.Core.Versions.Allows(exchange.ProtoH3)
+	}
+	sets := false
+	for _, u := range s.hosts.uses {
+		set := u.set
+		if set.Port != 0 && set.Port != port || set.IP.IsValid() && ip.IsValid() && !ip.IsUnspecified() && set.IP != ip {
+			continue
+		}
+		sets = true
+		if speaks(s.sites[u.server].build.Server) {
+			return true
+		}
+	}
+	return !sets && speaks(s.hosts.main)
 }

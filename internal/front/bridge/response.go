@@ -3,6 +3,7 @@ package bridge
 import (
 	"strconv"
 
+	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/httpdate"
 	"sallyport/internal/message"
@@ -71,3 +72,16 @@ func Content(x *exchange.Exchange, r *message.Response) (length int64, none bool
 // Sound reports whether the head may be written: no field's name or value could
 // be taken for something else (httpd's AH02430).
 func Sound(r *message.Response) bool { return wire.BadField(&r.Header) < 0 }
+
+// TunnelStatus is what answers an extended CONNECT: 200 for the 101 of HTTP/1.1,
+// and no other 2xx, which would say that the tunnel is open.
+func TunnelStatus(x *exchange.Exchange, status int, length int64, none bool) (int, int64, bool) {
+	switch {
+	case status == 101:
+		return 200, -1, false
+	case status < 300:
+		x.Logf(errorlog.Error, "http2", "the backend answers %d to a WebSocket, client gets 502", status)
+		return 502, 0, true
+	}
+	return status, length, none
+}

@@ -8,8 +8,7 @@
 //
 // In the order the data meets the files: conn.go (the life of a connection),
 // read.go (frames that come), stream.go (one request), body.go (its content),
-// response.go (the Downstream), write.go (frames that go), tunnel.go (WebSocket),
-// calm.go (what a client may ask for in vain).
+// response.go (the Downstream), write.go (frames that go), tunnel.go (WebSocket).
 //
 // One goroutine reads and never waits for anything but the client, so that a
 // slow stream stops nobody; each stream has one for its exchange. Frames that
@@ -81,7 +80,7 @@ type conn struct {
 	dec      *hpack.Decoder
 	block    block // the header block being received
 	limit    int   // bytes of a header section
-	calm     calm
+	calm     bridge.Calm
 	greets   bool // the client's first SETTINGS have come
 	missteps int  // stream errors
 
@@ -140,7 +139,7 @@ func (f *Front) Serve(h *exchange.Handoff) {
 	c.dec = hpack.NewDecoder(4096, c.field)
 	c.dec.SetMaxStringLength(c.limit)
 	c.write.enc = hpack.NewEncoder(&c.write.block)
-	c.calm.begin(f.Watch.Now())
+	c.calm.Begin(f.Watch.Now())
 	f.Watch.Add(&c.guard, c)
 	f.Watch.Add(&c.write.guard, &c.write)
 	c.write.c = c

@@ -83,7 +83,7 @@ func (c *conn) frame() error {
 
 // vain counts a frame that leads nowhere.
 func (c *conn) vain() error {
-	if !c.calm.frame(c.front.Watch.Now()) {
+	if !c.calm.Frame(c.front.Watch.Now()) {
 		return &fault{wire.EnhanceYourCalm, "too many frames that lead nowhere"}
 	}
 	return nil
@@ -216,7 +216,7 @@ func (c *conn) streamFault(id uint32, code wire.Code, why string) error {
 	}
 	c.quieted()
 	c.missteps++
-	if m := c.h2.MaxErrors; m > 0 && c.missteps > m || !c.calm.reset(c.front.Watch.Now()) {
+	if m := c.h2.MaxErrors; m > 0 && c.missteps > m || !c.calm.Reset(c.front.Watch.Now()) {
 		return &fault{wire.EnhanceYourCalm, "too many stream errors"}
 	}
 	return nil
@@ -333,7 +333,7 @@ func (c *conn) rst(h wire.Head, p []byte) error {
 	s.fail(errGone)
 	c.quieted()
 	c.mu.Unlock()
-	if !c.calm.reset(c.front.Watch.Now()) {
+	if !c.calm.Reset(c.front.Watch.Now()) {
 		return &fault{wire.EnhanceYourCalm, "too many requests taken back"}
 	}
 	return nil

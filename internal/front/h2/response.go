@@ -92,14 +92,7 @@ func (o *response) Begin(r *message.Response) error {
 	status := r.Status
 	length, none := bridge.Content(x, r)
 	if s.tunnel {
-		switch {
-		case status == 101:
-			status, length, none = 200, -1, false
-		case status < 300:
-			// It would say that the tunnel is open.
-			x.Logf(errorlog.Error, "http2", "the backend answers %d to a WebSocket, client gets 502", status)
-			status, length, none = 502, 0, true
-		}
+		status, length, none = bridge.TunnelStatus(x, status, length, none)
 	}
 	o.none, o.counted, o.left = none, length >= 0 && !none, length
 	c.mu.Lock()

@@ -32,6 +32,7 @@ var (
 
 type serverConf struct {
 	Direct, WebSockets, EarlyHints conf.Opt[bool]
+	EarlyData                      conf.Opt[bool]
 	Streams, Window                conf.Opt[int]
 	Timeout                        conf.Opt[time.Duration]
 	MaxFrame, MaxHeader, MaxErrors conf.Opt[int]
@@ -75,6 +76,7 @@ var directives = []conf.Directive{
 	{Name: "H2WebSockets", In: servers, Args: conf.One, Help: "WebSockets over HTTP/2 (RFC 8441)", Set: server.Do(func(c *conf.Cmd, s *serverConf, args []string) error { return setFlag(c, &s.WebSockets, args[0]) })},
 	{Name: "H2EarlyHints", In: servers, Args: conf.One, Help: "103 responses go to clients", Set: server.Do(func(c *conf.Cmd, s *serverConf, args []string) error { return setFlag(c, &s.EarlyHints, args[0]) })},
 	{Name: "H2EarlyHint", In: anywhere, Args: conf.Two, Help: "a field to send in a 103 before the request is worked on", Set: dir.Do(setHint)},
+	{Name: "H3EarlyData", In: servers, Args: conf.Flag, Help: "HTTP/3 clients may send safe requests before the handshake is over (0-RTT)", Set: server.Flag(func(s *serverConf) *conf.Opt[bool] { return &s.EarlyData })},
 
 	core.Accept("H2MinWorkers", conf.InServer, conf.One, "threads per process, at least", whyWorkers, checkPositive),
 	core.Accept("H2MaxWorkers", conf.InServer, conf.One, "threads per process, at most", whyWorkers, checkPositive),

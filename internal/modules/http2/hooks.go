@@ -34,6 +34,7 @@ func compile(b *module.Build) func(*module.Plan) {
 			Padding:        1<<s.Padding.V - 1,
 			EarlyHints:     s.EarlyHints.V,
 			WebSockets:     s.WebSockets.V,
+			EarlyData:      s.EarlyData.V,
 		}
 		core.Protocols = core.Versions.ALPN()
 	}
@@ -57,6 +58,9 @@ func furnish(p *module.Plan) {
 				return exchange.Declined
 			})
 		}
+	}
+	if set.Allows(exchange.ProtoH3) && p.Server.Server.TLS != nil {
+		p.Hook(exchange.Respond, module.Last, announce)
 	}
 	if set.Allows(exchange.ProtoH2C) && d.Upgrade.Or(true) {
 		p.Hook(exchange.Handle, module.First, upgrade)
@@ -110,6 +114,25 @@ func upgrade(x *exchange.Exchange) exchange.Verdict {
 	x.Out.Header.AddKnown(message.Connection, "Upgrade")
 	x.Begin()
 	return exchange.Done
+}
+
+// announce tells clients of HTTP/1.1 and HTTP/2 inside of TLS that HTTP/3 is
+// spoken at the same port (RFC 7838): the one that they know, which a router in
+// front may have changed.
+func announce(x *exchange.Exchange) exchange.Verdict {
+	if x.Client.TLS == nil || x.Request.Version >= message.HTTP3 {
+		return exchange.Declined
+	}
+	if _, ok := x.Out.Header.Find("Alt-Svc"); ok {
+		return exchange.Declined
+	}
+	_, port, ok := wire.SplitAuthority(x.Request.Authority)
+	if !ok || port == 0 || port == 443 {
+		x.Out.Header.Add("Alt-Svc", `h3=":443"; ma=86400`)
+	} else {
+		x.Out.Header.Add("Alt-Svc", `h3=":`+strconv.Itoa(int(port))+`"; ma=86400`)
+	}
+	return exchange.Declined
 }
 
 func sound(f message.Field) bool {

@@ -180,6 +180,12 @@ func (bd *builder) build(f *front) {
 	plain := cfg.Clone()
 	plain.NextProtos = nil
 	f.tls = &exchange.ServerTLS{Config: cfg, NoALPN: plain, Host: host}
+	if f.sb.Server.Core.Versions.Allows(exchange.ProtoH3) {
+		f.tls.QUIC = cfg.Clone()
+		f.tls.QUIC.NextProtos = []string{exchange.ProtoH3}
+		f.tls.QUIC.MinVersion = tls.VersionTLS13 // RFC 9001 §4.2
+		f.tls.QUIC.MaxVersion = 0
+	}
 	f.sb.Server.TLS = f.tls
 	if key := f.s.TicketKey; key.Is {
 		bd.ticketKey(f, key)
@@ -504,6 +510,9 @@ func (bd *builder) ticketKey(f *front, key conf.Opt[string]) {
 	k := tickets.Derive(b[:48], f.label())
 	f.tls.Config.SetSessionTicketKeys([][32]byte{k})
 	f.tls.NoALPN.SetSessionTicketKeys([][32]byte{k})
+	if f.tls.QUIC != nil {
+		f.tls.QUIC.SetSessionTicketKeys([][32]byte{k})
+	}
 }
 
 // label separates the tickets of servers that do not promise the same.
@@ -525,6 +534,9 @@ func (bd *builder) open() {
 				if keys != nil && !f.s.TicketKey.Is && !f.tls.Config.SessionTicketsDisabled {
 					keys.Attach(f.tls.Config, f.label())
 					keys.Attach(f.tls.NoALPN, f.label())
+					if f.tls.QUIC != nil {
+						keys.Attach(f.tls.QUIC, f.label())
+					}
 				}
 			}
 			w.start()
@@ -536,6 +548,7 @@ func (bd *builder) open() {
 				if keys != nil {
 					keys.Detach(f.tls.Config)
 					keys.Detach(f.tls.NoALPN)
+					keys.Detach(f.tls.QUIC)
 				}
 			}
 		},

@@ -1,11 +1,11 @@
-package h2
+package bridge
 
 import "time"
 
-// calm is a leaky bucket for what costs us work and brings nobody an answer:
+// Calm is a leaky bucket for what costs us work and brings nobody an answer:
 // pings, settings, empty frames, priorities, requests that are taken back. No
 // client that means well comes near its rim (RFC 9113 §10.5).
-type calm struct {
+type Calm struct {
 	idle, vain bucket
 }
 
@@ -21,13 +21,14 @@ const (
 	vainRate             = 40
 )
 
-func (c *calm) begin(now time.Duration) { c.idle.at, c.vain.at = now, now }
+// Begin starts it, at a time of the watcher's clock.
+func (c *Calm) Begin(now time.Duration) { c.idle.at, c.vain.at = now, now }
 
-// frame counts a frame that leads nowhere; false: it was one too many.
-func (c *calm) frame(now time.Duration) bool { return c.idle.add(now, idleFrames, idleRate) }
+// Frame counts a frame that leads nowhere; false: it was one too many.
+func (c *Calm) Frame(now time.Duration) bool { return c.idle.add(now, idleFrames, idleRate) }
 
-// reset counts a stream that its client took back.
-func (c *calm) reset(now time.Duration) bool { return c.vain.add(now, vainStreams, vainRate) }
+// Reset counts a stream that its client took back.
+func (c *Calm) Reset(now time.Duration) bool { return c.vain.add(now, vainStreams, vainRate) }
 
 func (b *bucket) add(now time.Duration, size, rate float64) bool {
 	b.level = max(0, b.level-(now-b.at).Seconds()*rate) + 1
