@@ -153,7 +153,7 @@ func run(t testing.TB, env []string, name string, args ...string) {
 		c.Wait()
 		if t.Failed() {
 			b := out.Bytes()
-			t.Logf("%s:\n%s", name, b[max(0, len(b)-6000):])
+			t.Logf("%s:\n%s", name, b[max(0, len(b)-3000):])
 		}
 	})
 }
