@@ -98,6 +98,8 @@ type Exchange struct {
 	// for the log; only behind phase Auth it is somebody. AuthType is how
 	// ("Basic"), Challenge the WWW-Authenticate field that asks for it.
 	User, AuthType, Challenge string
+	// Claimed: User was not proved. Only the access log may show it.
+	Claimed bool
 
 	// Line is the request line of a head that was not understood; "" else.
 	Line string
@@ -455,6 +457,17 @@ func (x *Exchange) ServerToken() string {
 		return ""
 	}
 	return x.Server.Core.Tokens
+}
+
+// RemoteUser is the user who was proved; "" for none. (httpd's REMOTE_USER.)
+//
+// Unlike httpd: a name that came with a wrong password is nobody's, not even for
+// the page of an ErrorDocument 401, because backends are told of users by it.
+func (x *Exchange) RemoteUser() string {
+	if x.Claimed {
+		return ""
+	}
+	return x.User
 }
 
 // Unauthorized is the verdict 401 with the Challenge, if there is one.

@@ -110,7 +110,7 @@ func (v *view) Var(n expr.Variable) string {
 	case expr.RemoteHost:
 		return remoteHost(x)
 	case expr.RemoteUser:
-		return x.User
+		return x.RemoteUser()
 	case expr.ServerName:
 		return x.HostName()
 	case expr.ServerPort:
@@ -122,7 +122,7 @@ func (v *view) Var(n expr.Variable) string {
 	case expr.DocumentRoot, expr.ContextDocumentRoot:
 		return x.Server.Core.DocumentRoot
 	case expr.AuthType:
-		if x.User != "" {
+		if x.RemoteUser() != "" {
 			return x.AuthType
 		}
 	case expr.ContentType:

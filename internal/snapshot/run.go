@@ -166,7 +166,7 @@ func (s *Snapshot) ask(x *exchange.Exchange) exchange.Verdict {
 	// lead to an ErrorDocument, is not asked again in the same place.
 	asked := x.Asked == x.Place
 	if !asked {
-		x.User, x.AuthType, x.Challenge = "", "", ""
+		x.User, x.AuthType, x.Challenge, x.Claimed = "", "", "", false
 	}
 	for _, ph := range [...]exchange.Phase{exchange.Head, exchange.Access, exchange.Auth, exchange.Fixup} {
 		switch ph {

@@ -71,7 +71,7 @@ func (a *asker) authenticate(x *exchange.Exchange) exchange.Verdict {
 		return x.Unauthorized()
 	}
 	// Known to the log from here on, right or wrong.
-	x.User = user
+	x.User, x.Claimed = user, true
 	l := a.guard.Login(x, user, password)
 	r := a.ask(&l, realm)
 	x.User = l.User
@@ -81,6 +81,7 @@ func (a *asker) authenticate(x *exchange.Exchange) exchange.Verdict {
 	switch r {
 	case authn.Granted:
 		if x.User != "" {
+			x.Claimed = false
 			return exchange.OK
 		}
 		// Unlike httpd: nobody is let in without a name, because everything

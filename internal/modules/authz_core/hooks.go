@@ -71,7 +71,7 @@ func (g *guard) auth(x *exchange.Exchange) exchange.Verdict {
 	if x.NeedUser != x.Place {
 		return exchange.Declined
 	}
-	if x.User == "" {
+	if x.User == "" || x.Claimed {
 		x.Logf(errorlog.Error, "core", "AH00027: No authentication done but request not allowed without authentication for %s. Authentication not configured?", x.Path)
 		return exchange.Status(500)
 	}

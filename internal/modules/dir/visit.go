@@ -18,6 +18,7 @@ type whereabouts struct {
 	place                         *exchange.Place
 	proxy                         any
 	user, authType, challenge     string
+	claimed                       bool
 	asked                         *exchange.Place
 }
 
@@ -26,7 +27,7 @@ func leave(x *exchange.Exchange) whereabouts {
 	return whereabouts{
 		x.Path, x.Encoded, x.RawPath, x.Query, x.HasQuery, x.Mapped,
 		x.PathInfo, x.Handler, x.Type, x.Place, x.Proxy,
-		x.User, x.AuthType, x.Challenge, x.Asked,
+		x.User, x.AuthType, x.Challenge, x.Claimed, x.Asked,
 	}
 }
 
@@ -35,7 +36,7 @@ func (b whereabouts) enter(x *exchange.Exchange) {
 	x.Path, x.Encoded, x.RawPath, x.Query, x.HasQuery = b.path, b.encoded, b.rawPath, b.query, b.hasQuery
 	x.Mapped, x.PathInfo, x.Handler, x.Type = b.mapped, b.pathInfo, b.handler, b.kind
 	x.Place, x.Proxy = b.place, b.proxy
-	x.User, x.AuthType, x.Challenge, x.Asked = b.user, b.authType, b.challenge, b.asked
+	x.User, x.AuthType, x.Challenge, x.Claimed, x.Asked = b.user, b.authType, b.challenge, b.claimed, b.asked
 }
 
 // visit takes x to a local URL, relative to its own, and reports OK when it
@@ -90,7 +91,7 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 // ask lets the rules of x's Place decide. Who the client was found to be in the
 // directory does not count here: other rules may have other passwords.
 func ask(x *exchange.Exchange) exchange.Verdict {
-	x.User, x.AuthType, x.Challenge = "", "", ""
+	x.User, x.AuthType, x.Challenge, x.Claimed = "", "", "", false
 	x.Asked = x.Place
 	v := pass(x, exchange.Access, exchange.Auth)
 	if v != exchange.OK {

@@ -89,7 +89,7 @@ func (r *rule) text(x *exchange.Exchange) string {
 		}
 		return x.Client.Addr.Addr().Unmap().String()
 	case remoteUser:
-		return x.User
+		return x.RemoteUser()
 	case serverAddr:
 		return x.Client.Local.Addr().Unmap().String()
 	case requestURI:
