@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
-
 	"sallyport/internal/backend"
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/health"
@@ -264,7 +261,11 @@ func echo2(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestHTTP2(t *testing.T) {
-	clear := httptest.NewServer(h2c.NewHandler(http.HandlerFunc(echo2), &http2.Server{}))
+	clear := httptest.NewUnstartedServer(http.HandlerFunc(echo2))
+	clear.Config.DisableGeneralOptionsHandler = true
+	clear.Config.Protocols = new(http.Protocols)
+	clear.Config.Protocols.SetUnencryptedHTTP2(true)
+	clear.Start()
 	defer clear.Close()
 	over := httptest.NewUnstartedServer(http.HandlerFunc(echo2))
 	over.EnableHTTP2, over.Config.DisableGeneralOptionsHandler = true, true
