@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -157,8 +158,12 @@ func (v Verdict) Why(f *fault.Fault) string {
 		fault.Unresolved: "its name has no address", fault.TLSDisabled: "TLS is not enabled",
 		fault.TLSFailed: "TLS handshake failed", fault.PingTimeout: "no answer to the ping",
 	}[f.Kind]
-	if f.Err != nil {
-		text += ": " + f.Err.Error()
+	err := f.Err
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner // "connection refused" says it without the address before it
+	}
+	if err != nil {
+		text += ": " + err.Error()
 	}
 	return text
 }

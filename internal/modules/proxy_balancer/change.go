@@ -259,7 +259,7 @@ func (l *look) edits(list []cluster.Edit) {
 		if len(ed.Params) == 0 || ed.Verb == cluster.Remove {
 			continue
 		}
-		l.p("<div class=\"scroll\"><table class=\"changes\"><caption>%s</caption><thead><tr><th scope=\"col\">Parameter</th><th scope=\"col\">Now</th><th scope=\"col\">Then</th></tr></thead><tbody>\n", e(target))
+		l.p("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table class=\"changes\"><caption>%s</caption><thead><tr><th scope=\"col\">Parameter</th><th scope=\"col\">Now</th><th scope=\"col\">Then</th></tr></thead><tbody>\n", e(target))
 		for k := range ed.Params {
 			p := &ed.Params[k]
 			old, then := valueText(p.Old()), valueText(cluster.Some(p.Value))
@@ -305,7 +305,7 @@ func (l *look) outlook(o *manager.Outlook) {
 		l.p("<section class=\"card\" aria-label=\"Traffic\"><p>The requests of %s go where they go now.</p></section>\n", e(o.Key.Name))
 		return
 	}
-	l.p("<section class=\"card\" aria-labelledby=\"who\">\n<h2 id=\"who\">Who gets the requests of %s</h2>\n<div class=\"scroll\"><table class=\"changes\"><caption class=\"hide\">Shares before and after</caption><thead><tr><th scope=\"col\">Member</th><th scope=\"col\">Now</th><th scope=\"col\">Then</th><th scope=\"col\">In flight</th></tr></thead><tbody>\n", e(o.Key.Name))
+	l.p("<section class=\"card\" aria-labelledby=\"who\">\n<h2 id=\"who\">Who gets the requests of %s</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table class=\"changes\"><caption class=\"hide\">Shares before and after</caption><thead><tr><th scope=\"col\">Member</th><th scope=\"col\">Now</th><th scope=\"col\">Then</th><th scope=\"col\">In flight</th></tr></thead><tbody>\n", e(o.Key.Name))
 	for i := range o.Members {
 		m := &o.Members[i]
 		note := ""

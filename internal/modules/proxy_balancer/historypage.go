@@ -44,7 +44,7 @@ func (l *look) history(q form) exchange.Verdict {
 		l.p("<p>Nothing was changed%s.</p>\n", map[bool]string{true: " that this filter lets through"}[f != (manager.Filter{Limit: f.Limit})])
 		return l.send(200)
 	}
-	l.p("<div class=\"scroll\"><table class=\"history\"><caption class=\"hide\">Changes, the latest first</caption><thead><tr><th scope=\"col\">Revision</th><th scope=\"col\">When</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th scope=\"col\"><span class=\"hide\">Undo</span></th></tr></thead><tbody>\n")
+	l.p("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Changes\"><table class=\"history\"><caption class=\"hide\">Changes, the latest first</caption><thead><tr><th scope=\"col\">Revision</th><th scope=\"col\">When</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th scope=\"col\"><span class=\"hide\">Undo</span></th></tr></thead><tbody>\n")
 	for i := range list {
 		c := &list[i]
 		l.p("<tr><th scope=\"row\">%d</th><td data-l=\"When\"><time datetime=\"%s\">%s</time></td><td data-l=\"Who\">%s</td><td data-l=\"What\">", c.Revision, c.At.UTC().Format("2006-01-02T15:04:05Z"), e(clock(c.At, l.now)), e(who(c.By.User, c.By.Client)))

@@ -210,7 +210,7 @@ func (l *look) members(b *manager.Status, c *card) {
 	for i := range c.rows {
 		checks = checks || c.rows[i].checks != ""
 	}
-	l.p("<div class=\"scroll\"><table class=\"members\">\n<caption class=\"hide\">Members of %s</caption>\n<thead><tr><th scope=\"col\">Member</th><th scope=\"col\">State</th><th scope=\"col\">Share</th><th scope=\"col\" class=\"n\">Req/s</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p95</th><th scope=\"col\" class=\"n\">p99</th><th scope=\"col\" class=\"n\">In flight</th>", e(b.Key.Name))
+	l.p("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Members\"><table class=\"members\">\n<caption class=\"hide\">Members of %s</caption>\n<thead><tr><th scope=\"col\">Member</th><th scope=\"col\">State</th><th scope=\"col\">Share</th><th scope=\"col\" class=\"n\">Req/s</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p95</th><th scope=\"col\" class=\"n\">p99</th><th scope=\"col\" class=\"n\">In flight</th>", e(b.Key.Name))
 	if checks {
 		l.p("<th scope=\"col\">Checks</th>")
 	}
