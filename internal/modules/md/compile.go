@@ -413,7 +413,7 @@ func (bd *builder) furnish(p *module.Plan, g *group) {
 	}
 	p.Hook(exchange.Read, module.First, st.read)
 	if st.require != requireOff && st.twin != plain {
-		p.Hook(exchange.Fixup, module.First, st.redirect)
+		p.Hook(exchange.Encoded, module.First, st.redirect)
 	}
 	if st.require == requirePermanent {
 		p.Hook(exchange.Respond, module.Middle, st.strict)

@@ -79,8 +79,11 @@ func (s *site) read(x *exchange.Exchange) exchange.Verdict {
 	return s.away(x, s.require != requireTemporary)
 }
 
-// redirect is MDRequireHttps: http goes to https. It stands where mod_md's
-// does, behind the rules about access.
+// redirect is MDRequireHttps: http goes to https. As mod_md's it comes before
+// rewriting and the rules about access.
+//
+// Unlike httpd: in front of ProxyPass, too; there mod_md leaves what is proxied
+// alone, against its manual.
 func (s *site) redirect(x *exchange.Exchange) exchange.Verdict {
 	if x.Client.TLS != nil || x.Sub > 0 || strings.HasPrefix(x.Path, wellKnown) || !s.domain.Spec().Covers(hostOf(x)) {
 		return exchange.Declined
