@@ -17,6 +17,7 @@ const (
 	TLSDisabled    // https backend without SSLProxyEngine
 	TLSFailed      // handshake or verification
 	PingTimeout    // no 100 within ping=
+	Refused        // a backend with several requests on a connection did not look at this one
 	// After the request was (partly) sent, before a status line.
 	ClosedEarly // closed or reset without an answer
 	ReadTimeout // no status line in time
@@ -71,6 +72,7 @@ var table = [numKinds]Row{
 	TLSDisabled:    {"tls_disabled", Proxy, 500, true, ""},
 	TLSFailed:      {"tls_failed", Backend, 500, true, "Error during SSL Handshake with remote server"},
 	PingTimeout:    {"ping_timeout", Backend, 503, true, "Timeout on 100-Continue"},
+	Refused:        {"refused", Backend, 503, true, ""},
 	ClosedEarly:    {"closed_early", Backend, 502, false, "Error reading from remote server"},
 	ReadTimeout:    {"read_timeout", Backend, 502, false, "Error reading from remote server"},
 	SendFailed:     {"send_failed", Backend, 502, false, "Error reading from remote server"},

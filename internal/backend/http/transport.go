@@ -57,6 +57,10 @@ type conn struct {
 	sent, read int64
 }
 
+// ErrHTTP2 is the cause of a fault: the backend has chosen HTTP/2 in the TLS
+// handshake.
+var ErrHTTP2 = errors.New("the backend chose HTTP/2")
+
 // Start implements backend.Transport.
 func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Request) (backend.Reply, *fault.Fault) {
 	if f := r.ReadAhead(); f != nil {
@@ -75,6 +79,10 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 			pc.Proto = c
 		}
 		c.begin(x, w, r)
+		if !pc.Reused && w.Target.ALPN != "" && pc.TLS.Protocol() == "h2" {
+			c.giveUp()
+			return nil, &fault.Fault{Kind: fault.TLSFailed, Err: ErrHTTP2}
+		}
 		if pc.Reused && c.stale() {
 			// Nothing was sent: any request may take a fresh connection. What
 			// came unasked must not answer it, safe to repeat or not.

@@ -21,24 +21,32 @@ import (
 // dial makes a new connection that is ready for a request: over TLS where the
 // worker wants it, for the name that n says.
 func (p *Pool) dial(w *backend.Worker, shard int, n *Want) (*Conn, *fault.Fault) {
-	nc, f := p.connect(w)
+	nc, c, f := p.reach(w, n)
 	if f != nil {
 		return nil, f
-	}
-	if v := w.Target.ProxyProtocol; v != 0 {
-		if f := introduce(nc, v, n); f != nil {
-			return nil, f
-		}
-	}
-	var c *secure.Conn
-	if w.TLS != nil {
-		if c, f = p.shake(nc, w, n.ServerName); f != nil {
-			return nil, f
-		}
 	}
 	pc := p.adopt(nc, c, shard)
 	pc.name = n.name(w)
 	return pc, nil
+}
+
+// reach opens a socket and does what must be done before a request; c is the
+// TLS over it, if any.
+func (p *Pool) reach(w *backend.Worker, n *Want) (nc net.Conn, c *secure.Conn, f *fault.Fault) {
+	if nc, f = p.connect(w); f != nil {
+		return nil, nil, f
+	}
+	if v := w.Target.ProxyProtocol; v != 0 {
+		if f = introduce(nc, v, n); f != nil {
+			return nil, nil, f
+		}
+	}
+	if w.TLS != nil {
+		if c, f = p.shake(nc, w, n.ServerName); f != nil {
+			return nil, nil, f
+		}
+	}
+	return nc, c, nil
 }
 
 // introduce sends the PROXY protocol header: who the client is, or that there

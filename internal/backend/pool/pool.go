@@ -90,6 +90,10 @@ type Pool struct {
 	aging  atomic.Bool  // some idle connections have a ttl, see Tend
 	used   atomic.Bool  // over TLS, since the last Retain
 
+	// shared is what a scheme with many exchanges on a connection keeps here.
+	shared     atomic.Pointer[Shared]
+	sharedOnce sync.Once
+
 	// Sessions are the TLS sessions that can be resumed; made on first use.
 	sessions atomic.Pointer[tls.ClientSessionCache]
 
@@ -126,9 +130,60 @@ type Conn struct {
 	ticket watch.Ticket
 }
 
+// Shared is the connections of a scheme that carries many exchanges on each: the
+// scheme hands them out itself. They come and go with the pool.
+type Shared interface {
+	// Idle counts connections, Busy exchanges.
+	Idle() int
+	Busy() int
+	// Prune closes idle connections: all of them, or those whose ttl has
+	// passed; it reports whether some are left that age.
+	Prune(all bool) (left bool)
+	// Drain closes the idle connections and the others when they become so.
+	Drain()
+}
+
+// Shared returns the pool's, made on first use.
+func (p *Pool) Shared(new func() Shared) Shared {
+	if s := p.shared.Load(); s != nil {
+		return *s
+	}
+	p.sharedOnce.Do(func() {
+		s := new()
+		p.shared.Store(&s)
+	})
+	s := *p.shared.Load()
+	if p.gone.Load() {
+		s.Drain()
+	}
+	return s
+}
+
+// Watch is the watcher of the pool's connections.
+func (p *Pool) Watch() *watch.Watcher { return p.reg.Watch }
+
+// Ages asks for a Prune once in a while.
+func (p *Pool) Ages() { p.aging.Store(true) }
+
+// Dial makes a connection that the pool does not know of: it is the caller's.
+// It is a *secure.Conn where the worker wants TLS.
+func (p *Pool) Dial(w *backend.Worker, n *Want) (net.Conn, *fault.Fault) {
+	if w.TLS != nil && !p.used.Load() {
+		p.used.Store(true)
+	}
+	nc, c, f := p.reach(w, n)
+	if c != nil {
+		return c, f
+	}
+	return nc, f
+}
+
 // Idle counts the connections in the pool.
 func (p *Pool) Idle() int {
 	n := 0
+	if s := p.shared.Load(); s != nil {
+		n = (*s).Idle()
+	}
 	for i := range p.shard {
 		s := &p.shard[i]
 		s.Lock()
@@ -139,7 +194,13 @@ func (p *Pool) Idle() int {
 }
 
 // Busy counts the connections handed out.
-func (p *Pool) Busy() int { return int(p.busy.Load()) }
+func (p *Pool) Busy() int {
+	n := int(p.busy.Load())
+	if s := p.shared.Load(); s != nil {
+		n += (*s).Busy()
+	}
+	return n
+}
 
 // Want is what a request asks of a connection.
 type Want struct {
@@ -315,11 +376,17 @@ func (p *Pool) remove(c *Conn) {
 // Drain closes the idle connections and keeps no more.
 func (p *Pool) Drain() {
 	p.gone.Store(true)
+	if s := p.shared.Load(); s != nil {
+		(*s).Drain()
+	}
 	p.Clear()
 }
 
 // Clear closes the idle connections; the pool can go on.
 func (p *Pool) Clear() {
+	if s := p.shared.Load(); s != nil {
+		(*s).Prune(true)
+	}
 	for i := range p.shard {
 		s := &p.shard[i]
 		s.Lock()

@@ -43,6 +43,9 @@ func (r *Registry) Shed() {
 func (p *Pool) prune() {
 	now := p.reg.Watch.Now()
 	p.aging.Store(false)
+	if s := p.shared.Load(); s != nil && (*s).Prune(false) {
+		p.aging.Store(true)
+	}
 	var old []*Conn
 	for i := range p.shard {
 		s := &p.shard[i]

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -88,7 +89,7 @@ func (c *Conn) Quiet() bool {
 
 // Close says good-bye as far as that needs no waiting, and closes.
 func (c *Conn) Close() error {
-	c.sock.last = true
+	c.sock.last.Store(true)
 	return c.Conn.Close()
 }
 
@@ -98,8 +99,8 @@ type socket struct {
 	net.Conn
 	raw   syscall.RawConn
 	guard *watch.Guard
-	look  bool // Read must not wait
-	last  bool // Write must not wait
+	look  bool        // Read must not wait
+	last  atomic.Bool // Write must not wait
 
 	step, push func(uintptr) bool // read and write, as values made once
 	in, out    []byte             // of the call under way
@@ -150,7 +151,7 @@ func (s *socket) read(fd uintptr) bool {
 
 func (s *socket) Write(p []byte) (int, error) {
 	s.out, s.sent = p, 0
-	if s.last {
+	if s.last.Load() {
 		s.raw.Control(func(fd uintptr) { s.write(fd) })
 		return len(p), nil
 	}
@@ -192,7 +193,7 @@ func (s *socket) spurious(err error) bool {
 
 // SetWriteDeadline is crypto/tls's in Close, where nothing waits.
 func (s *socket) SetWriteDeadline(t time.Time) error {
-	if s.last {
+	if s.last.Load() {
 		return nil
 	}
 	return s.Conn.SetWriteDeadline(t)

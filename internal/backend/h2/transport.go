@@ -1,0 +1,89 @@
+package h2
+
+import (
+	"io"
+	"time"
+
+	"sallyport/internal/backend"
+	"sallyport/internal/backend/http"
+	"sallyport/internal/backend/pool"
+	"sallyport/internal/exchange"
+	"sallyport/internal/fault"
+	"sallyport/internal/message"
+)
+
+// Transport implements backend.Transport for targets that speak HTTP/2. With
+// Target.ALPN the backend may have chosen HTTP/1.1 instead: then package http
+// carries the exchange.
+type Transport struct{ http http.Transport }
+
+// maxTries bounds how often a request that the backend has not looked at is
+// sent again.
+const maxTries = 4
+
+// Start implements backend.Transport.
+func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Request) (backend.Reply, *fault.Fault) {
+	p := w.Pool.(*pool.Pool)
+	g := groupOf(p)
+	if g.plain.Load() {
+		if reply, f := t.http.Start(x, w, r); f == nil || f.Err != http.ErrHTTP2 {
+			return reply, f
+		}
+		g.plain.Store(false)
+	}
+	if r.Body != nil && r.Body.Length >= 0 || r.Body == nil || r.SendLength {
+		if f := r.ReadAhead(); f != nil {
+			return nil, f
+		}
+	} else if r.Body.None() {
+		r.Whole = true
+	}
+	if r.HTTP10 {
+		r.Expect = false
+	}
+	fresh := r.Fresh
+	for try := 1; ; try++ {
+		s, reused, f := g.get(w, x, r, fresh)
+		if f != nil {
+			return nil, f
+		}
+		if s == nil { // the backend chose HTTP/1.1
+			return t.http.Start(x, w, r)
+		}
+		st := newStream(s, x, w, r)
+		if f = st.open(); f == nil {
+			if f = st.answer(); f == nil {
+				return st, nil
+			}
+		}
+		if f.Kind == fault.ReadTimeout {
+			s.lost(st.since)
+		}
+		s.mu.Lock()
+		nothing := st.nothing
+		s.mu.Unlock()
+		st.release()
+		f.Reused = reused
+		again := !r.Streaming && try < maxTries &&
+			(f.Kind == fault.Refused ||
+				reused && nothing && r.Replay && (f.Kind == fault.ClosedEarly || f.Kind == fault.SendFailed))
+		if !again {
+			return nil, f
+		}
+		fresh = f.Kind != fault.Refused
+	}
+}
+
+// newStream prepares a stream in the place that was taken for it.
+func newStream(s *session, x *exchange.Exchange, w *backend.Worker, r *backend.Request) *stream {
+	st := &stream{s: s, x: x, work: w, req: r, since: time.Now(), recv: windowSize, nothing: true}
+	st.cond.L = &s.mu
+	s.mu.Lock()
+	can := s.connect
+	s.mu.Unlock()
+	st.connect = can && message.EqualFold(r.Upgrade, "websocket")
+	s.group.watch().Add(&st.guard, st)
+	return st
+}
+
+var _ io.Reader = (*stream)(nil)
