@@ -3,6 +3,7 @@ package workerconf
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +41,13 @@ type Worker struct {
 	ReceiveBufferSize conf.Opt[int] // bytes; 0: the system's
 	ResponseFieldSize conf.Opt[int] // bytes
 
-	FlushPackets  conf.Opt[Flush]
-	FlushWait     conf.Opt[time.Duration]
-	Upgrade       conf.Opt[string] // protocols; "*": any
-	ProxyProtocol conf.Opt[int]    // version; 0: none
+	FlushPackets conf.Opt[Flush]
+	FlushWait    conf.Opt[time.Duration]
+	Upgrade      conf.Opt[string] // protocols; "*": any
+	// Protocols are offered to an https:// backend, with commas between; ""
+	// offers nothing.
+	Protocols     conf.Opt[string]
+	ProxyProtocol conf.Opt[int] // version; 0: none
 	Secret        conf.Opt[string]
 	Flusher       conf.Opt[string]
 
@@ -359,6 +363,19 @@ var WorkerParams = []Param{
 				s.text = "*"
 			}
 			return short(s, &w.Upgrade, 16, "upgrade protocol length must be < %d characters")
+		}},
+	{Name: "protocols", Kind: "list", Range: "h2,http/1.1, h2 or http/1.1",
+		Help: "of an https:// backend: the protocols offered in the TLS handshake; the backend chooses (not in httpd)",
+		worker: func(w *Worker, _ *Known, s setting) error {
+			var list []string
+			for _, p := range strings.Split(strings.ToLower(s.text), ",") {
+				if p != "h2" && p != "http/1.1" || slices.Contains(list, p) {
+					return bad("protocols must be a list of h2 and http/1.1", "protocols=h2,http/1.1")
+				}
+				list = append(list, p)
+			}
+			w.Protocols = some(s, strings.Join(list, ","))
+			return nil
 		}},
 	{Name: "proxyprotocol", Kind: "v1|v2|off", Default: "off",
 		Help: "begin each connection with a PROXY protocol header that tells the client's address; connections then serve one client only (not in httpd)",

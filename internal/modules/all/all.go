@@ -44,6 +44,7 @@ import (
 	"sallyport/internal/modules/proxy_balancer"
 	"sallyport/internal/modules/proxy_hcheck"
 	"sallyport/internal/modules/proxy_http"
+	"sallyport/internal/modules/proxy_http2"
 	"sallyport/internal/modules/proxy_wstunnel"
 	"sallyport/internal/modules/remoteip"
 	"sallyport/internal/modules/reqtimeout"
@@ -91,6 +92,7 @@ var Rooms = []*module.Room{
 	&lbmethod_heartbeat.Room, // before the proxy, which asks for methods
 	&proxy.Room,
 	&proxy_http.Room,
+	&proxy_http2.Room,
 	&proxy_wstunnel.Room,
 	&proxy_balancer.Room,
 	&proxy_hcheck.Room,

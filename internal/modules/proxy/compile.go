@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/internal/backend/h2"
 	"sallyport/internal/balancer"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
@@ -368,6 +369,11 @@ func (d *draft) warn() {
 		if w.links[0].secure && !canTLS {
 			d.b.Warn(w.pos, "SSLProxyEngine is Off: requests for "+w.name+" will be answered with 500", "SSLProxyEngine On")
 			continue
+		}
+		if pp := w.params.ProxyProtocol; pp.V != 0 {
+			if _, many := w.links[0].transport.(*h2.Transport); many {
+				d.b.Fail(pp.Pos, "proxyprotocol can not be had with HTTP/2: its connections serve many clients at a time", "use http:// or https:// for "+w.name)
+			}
 		}
 		if w.links[0].transport != nil || w.to.Open {
 			continue

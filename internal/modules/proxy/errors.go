@@ -83,6 +83,9 @@ func failed(x *exchange.Exchange, l *link, f *fault.Fault) exchange.Verdict {
 			id = c.ID
 		}
 		x.LogErr(errorlog.Error, "ssl", why, "%s: SSL Proxy: handshake with %s (%s) failed", id, orAddr(f.Detail, l.Target.Addr), l.Name)
+	case fault.Refused:
+		x.LogErr(errorlog.Error, "proxy_http2", f.Err, "%s (%s) did not take the request", l.Target.Addr, l.Name)
+		return exchange.Status(status)
 	case fault.PoolTimeout:
 		x.Logf(errorlog.Error, "proxy", "AH00941: %s: failed to acquire connection for (%s:%d)", l.scheme, host, l.Max)
 		return exchange.Status(status)

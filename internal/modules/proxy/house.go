@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/backend/h2"
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
@@ -44,10 +45,13 @@ type scheme struct {
 }
 
 var schemes = map[string]scheme{
-	"http":  {"proxy_http_module", "http", &http.Transport{}, false},
-	"ws":    {"proxy_http_module", "http", &http.Transport{}, false},
-	"https": {"proxy_http_module", "https", &http.Transport{}, true},
-	"wss":   {"proxy_http_module", "https", &http.Transport{}, true},
+	"http":    {"proxy_http_module", "http", &http.Transport{}, false},
+	"ws":      {"proxy_http_module", "http", &http.Transport{}, false},
+	"https":   {"proxy_http_module", "https", &http.Transport{}, true},
+	"wss":     {"proxy_http_module", "https", &http.Transport{}, true},
+	"h2c":     {"proxy_http2_module", "h2c", &h2.Transport{}, false},
+	"h2+http": {"proxy_http_module", "https", &h2.Transport{}, true}, // with protocols=
+	"h2":      {"proxy_http2_module", "h2", &h2.Transport{}, true},
 }
 
 func newHouse(b *module.Build) *house {

@@ -189,6 +189,15 @@ func (w *worker) link(f *fallback, h *house) *link {
 		TCPKeepAlive:  p.TCPKeepAlive.V,
 		ProxyProtocol: p.ProxyProtocol.V,
 	}
+	switch {
+	case l.scheme == "h2":
+		l.Target.ALPN = "h2"
+	case l.secure && p.Protocols.V != "":
+		l.Target.ALPN = p.Protocols.V
+		if l.transport != nil && p.Protocols.V != "http/1.1" {
+			l.transport = h.transport("h2+http")
+		}
+	}
 	if w.to.Socket != "" {
 		l.Target.Network, l.Target.Addr = "unix", h.socket(w.to.Socket)
 		l.Target.Source = netip.Addr{}
