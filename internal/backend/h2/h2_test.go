@@ -422,11 +422,15 @@ func TestMalformed(t *testing.T) {
 // reason.
 func TestBadConnection(t *testing.T) {
 	for what, send := range map[string]func(p *peer, id uint32){
-		"DATA of nobody":       func(p *peer, id uint32) { p.WriteData(id+2, true, nil) },
-		"HEADERS of nobody":    func(p *peer, id uint32) { p.answer(2, true, ":status: 200") },
-		"PUSH_PROMISE":         func(p *peer, id uint32) { p.WritePushPromise(http2.PushPromiseParam{StreamID: id, PromiseID: 2, EndHeaders: true}) },
-		"a window overflow":    func(p *peer, id uint32) { p.WriteWindowUpdate(0, 1<<31-1) },
-		"broken HPACK":         func(p *peer, id uint32) { p.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, id, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) },
+		"DATA of nobody":    func(p *peer, id uint32) { p.WriteData(id+2, true, nil) },
+		"HEADERS of nobody": func(p *peer, id uint32) { p.answer(2, true, ":status: 200") },
+		"PUSH_PROMISE": func(p *peer, id uint32) {
+			p.WritePushPromise(http2.PushPromiseParam{StreamID: id, PromiseID: 2, EndHeaders: true})
+		},
+		"a window overflow": func(p *peer, id uint32) { p.WriteWindowUpdate(0, 1<<31-1) },
+		"broken HPACK": func(p *peer, id uint32) {
+			p.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, id, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+		},
 		"a bad PING":           func(p *peer, id uint32) { p.WriteRawFrame(http2.FramePing, 0, 0, []byte("short")) },
 		"a huge frame":         func(p *peer, id uint32) { p.WriteRawFrame(http2.FrameData, 0, id, make([]byte, 20000)) },
 		"CONTINUATION alone":   func(p *peer, id uint32) { p.WriteRawFrame(http2.FrameContinuation, 0, id, nil) },
