@@ -61,7 +61,6 @@ type request struct {
 	body         io.Reader
 	length       int64
 	trailer      *message.Header
-	left         chan struct{}
 	change       func(*backend.Request)
 }
 
