@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,22 +19,17 @@ import (
 	"sallyport/internal/message"
 )
 
-// serve answers with a handler over golang.org/x/net's server; it counts
-// connections.
+// serve answers with a handler over net/http's server; it counts connections.
 func (r *rig) serve(h http.HandlerFunc) *atomic.Int32 {
 	n := new(atomic.Int32)
-	var conns sync.WaitGroup
-	go func() {
-		for {
-			c, err := r.ln.Accept()
-			if err != nil {
-				return
-			}
+	srv := &http.Server{Handler: h, Protocols: new(http.Protocols), ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
 			n.Add(1)
-			conns.Go(func() { (&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: h}) })
 		}
-	}()
-	r.t.Cleanup(func() { r.ln.Close(); r.group().Drain(); conns.Wait() })
+	}}
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	go srv.Serve(r.ln)
+	r.t.Cleanup(func() { srv.Close() })
 	return n
 }
 
