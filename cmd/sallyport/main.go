@@ -6,7 +6,7 @@
 // prints what was found in it; check.go answers the questions (-t, -S, -M, -L,
 // -v, -V); run.go serves and obeys signals, with process.go, pidfile.go,
 // user.go and terminal.go for its place among other processes; control.go is
-// -k. Everything else is the business of the packages below internal.
+// -k. "sallyport ctl" is a client of a running server (package ctl). Everything else is the business of the packages below internal.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"sallyport/internal/ctl"
 	"sallyport/internal/keeper"
 )
 
@@ -24,6 +25,9 @@ const Version = "0.1.0"
 func main() {
 	if keeper.Called() {
 		os.Exit(keeper.Main())
+	}
+	if len(os.Args) > 1 && os.Args[1] == "ctl" {
+		os.Exit(ctl.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	// A reader of our standard error that goes away must not end us. (Ignored,
 	// the signal would stay so in the programs that logs are piped to.)

@@ -181,6 +181,7 @@ func usage(w io.Writer) {
                  [-C "directive"] [-c "directive"]
                  [-k start|restart|graceful|graceful-stop|stop]
                  [-v] [-V] [-h] [-l] [-L] [-t] [-S] [-M] [-X]
+       sallyport ctl COMMAND    change a running server's balancers (ctl -h)
 
 Runs an Apache httpd reverse-proxy configuration, in the foreground unless -k
 says otherwise.

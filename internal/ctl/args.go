@@ -1,0 +1,195 @@
+package ctl
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// Exit codes.
+const (
+	Done        = 0
+	Wrong       = 1 // the command line is wrong
+	Refused     = 2 // the server refused, or knows no such thing
+	Unreachable = 3 // no answer of the API
+	Waiting     = 4 // --timeout was over before what --wait waits for
+)
+
+// options are the flags.
+type options struct {
+	url, token, tokenFile, user, ca string
+	json, dry, wait                 bool
+	reason, match                   string
+	timeout, idle                   time.Duration
+	limit                           int
+	member, by, parameter           string
+}
+
+// command is one row of the table of commands.
+type command struct {
+	name, args, help string
+	least, most      int // arguments; most -1: any number
+	run              func(*session) error
+}
+
+// session is one run.
+type session struct {
+	options
+	args     []string
+	out, err io.Writer
+	client   *client
+}
+
+// Main runs the command line behind "sallyport ctl" and returns the exit code.
+func Main(args []string, out, errs io.Writer) int {
+	s := &session{out: out, err: errs}
+	fs := flag.NewFlagSet("sallyport ctl", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&s.url, "url", env("SALLYPORT_URL", "http://127.0.0.1/balancer-manager"), "")
+	fs.StringVar(&s.token, "token", os.Getenv("SALLYPORT_TOKEN"), "")
+	fs.StringVar(&s.tokenFile, "token-file", os.Getenv("SALLYPORT_TOKEN_FILE"), "")
+	fs.StringVar(&s.user, "user", os.Getenv("SALLYPORT_USER"), "")
+	fs.StringVar(&s.ca, "ca", os.Getenv("SALLYPORT_CA"), "")
+	fs.BoolVar(&s.json, "json", false, "")
+	fs.BoolVar(&s.dry, "dry-run", false, "")
+	fs.BoolVar(&s.wait, "wait", false, "")
+	fs.StringVar(&s.reason, "reason", "", "")
+	fs.StringVar(&s.match, "if-match", "", "")
+	fs.DurationVar(&s.timeout, "timeout", 5*time.Minute, "")
+	fs.DurationVar(&s.idle, "idle", 30*time.Second, "")
+	fs.IntVar(&s.limit, "limit", 20, "")
+	fs.StringVar(&s.member, "member", "", "")
+	fs.StringVar(&s.by, "by", "", "")
+	fs.StringVar(&s.parameter, "parameter", "", "")
+	// Flags may stand anywhere.
+	for rest := args; ; {
+		err := fs.Parse(rest)
+		if err == flag.ErrHelp {
+			usage(out)
+			return Done
+		}
+		if err != nil {
+			fmt.Fprintf(errs, "sallyport ctl: %v; see sallyport ctl -h\n", err)
+			return Wrong
+		}
+		if rest = fs.Args(); len(rest) == 0 {
+			break
+		}
+		s.args = append(s.args, rest[0])
+		rest = rest[1:]
+	}
+	if len(s.args) == 0 || s.args[0] == "help" {
+		usage(out)
+		if len(s.args) == 0 {
+			return Wrong
+		}
+		return Done
+	}
+	name := s.args[0]
+	s.args = s.args[1:]
+	for i := range commands {
+		c := &commands[i]
+		if c.name != name {
+			continue
+		}
+		if len(s.args) < c.least || c.most >= 0 && len(s.args) > c.most {
+			fmt.Fprintf(errs, "usage: sallyport ctl %s %s\n", c.name, c.args)
+			return Wrong
+		}
+		return s.end(c.run(s))
+	}
+	fmt.Fprintf(errs, "sallyport ctl: there is no command %q; there are %s\n", name, names())
+	return Wrong
+}
+
+// end says what went wrong and makes the exit code of it.
+func (s *session) end(err error) int {
+	switch e := err.(type) {
+	case nil:
+		return Done
+	case *usageError:
+		fmt.Fprintf(s.err, "sallyport ctl: %s\n", e.text)
+		return Wrong
+	case *problem:
+		fmt.Fprintf(s.err, "sallyport ctl: %s\n", e.Error())
+		return Refused
+	case *waitError:
+		fmt.Fprintf(s.err, "sallyport ctl: %s\n", e.text)
+		return Waiting
+	}
+	fmt.Fprintf(s.err, "sallyport ctl: %v\n", err)
+	return Unreachable
+}
+
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+type waitError struct{ text string }
+
+func (e *waitError) Error() string { return e.text }
+
+func env(name, def string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return def
+}
+
+func names() string {
+	var out []string
+	for i := range commands {
+		out = append(out, commands[i].name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, `Usage: sallyport ctl COMMAND [ARGUMENTS] [FLAGS]
+
+Looks at and changes the balancers of a running Sallyport through the JSON API
+of its balancer-manager.
+
+`)
+	for i := range commands {
+		c := &commands[i]
+		fmt.Fprintf(w, "  %-44s %s\n", c.name+" "+c.args, c.help)
+	}
+	fmt.Fprint(w, `
+MEMBER is a member's URL, host:port, route or id. KEY=VALUE is a parameter as the
+configuration has it; KEY= with nothing behind is the empty value, KEY=null takes
+an edit back.
+
+  -url URL         of the balancer-manager (SALLYPORT_URL;
+                   http://127.0.0.1/balancer-manager)
+  -token TOKEN     bearer token (SALLYPORT_TOKEN), -token-file FILE: that holds it
+                   (SALLYPORT_TOKEN_FILE)
+  -user NAME:PASS  for AuthType Basic (SALLYPORT_USER)
+  -ca FILE         certificates to trust (SALLYPORT_CA)
+  -json            print the API's JSON instead of tables
+  -dry-run         say what would be, change nothing
+  -reason TEXT     for the history
+  -if-match V      change nothing if the balancer is not at this version any more
+  -wait            drain, remove: until the member is empty, or gone
+  -timeout TIME    how long (5m)
+  -idle TIME       remove: how long no request of a session must have come (30s)
+  -limit N         history: the latest N (20); -member, -by, -parameter choose
+
+Exit codes: 0 done, 1 the command line is wrong, 2 the server refused, 3 it can't
+be reached, 4 the time of -wait was over.
+
+Examples:
+  sallyport ctl members
+  sallyport ctl set shop http://10.0.0.4:8080 loadfactor=2 status=-D
+  sallyport ctl set shop lbmethod=bybusyness -reason "black friday"
+  sallyport ctl drain shop 10.0.0.4:8080 -wait -timeout 10m
+  sallyport ctl add shop http://10.0.0.9:8080 route=i loadfactor=2
+  sallyport ctl remove shop 10.0.0.9:8080 -wait
+  sallyport ctl history -member http://10.0.0.4:8080
+  sallyport ctl undo 12
+  sallyport ctl export >> balancers.conf
+`)
+}
