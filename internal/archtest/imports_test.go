@@ -177,8 +177,8 @@ func starts(n ast.Node) bool {
 // ARCHITECTURE.md says.
 func TestHouseRules(t *testing.T) {
 	where := map[string][]string{
-		"unsafe":   {"rawio"},
-		"reflect":  {"conf", "modules/proxy"},
+		"unsafe":  {"rawio"},
+		"reflect": {"conf", "modules/proxy"},
 		// ctl is a client beside the server; nothing of a request passes through it.
 		"net/http": {"ctl", "httpdate", "proxytest", "modules/ssl", "certs", "certs/pebbletest"},
 	}
