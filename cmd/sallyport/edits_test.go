@@ -179,7 +179,7 @@ func TestEditsSurviveKill(t *testing.T) {
 			if got != confirmed && got != tried {
 				t.Fatalf("round %d: timeout=%d after the kill; %d was confirmed, %d asked for\n%s", rounds, got, confirmed, tried, s.read("state/edits.conf"))
 			}
-			confirmed, tried = got, got
+			confirmed = got
 		}
 		time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { f.cmd.Process.Signal(syscall.SIGKILL) })
 		c := http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
