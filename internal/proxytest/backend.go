@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -48,7 +47,10 @@ type backend struct {
 func (r *run) newBackend(d Declared) (*backend, error) {
 	dir := r.root
 	b := &backend{name: d.Name, kind: d.Kind, hold: -1, open: map[net.Conn]bool{}, released: make(chan struct{}, 16)}
-	b.checked.on = slices.Contains(r.s.Checked, d.Name)
+	first, on := r.s.Checked[d.Name]
+	if b.checked.on = on; first != "" {
+		b.checked.plan = []string{first}
+	}
 	var err error
 	switch d.Kind {
 	case "refused":

@@ -20,13 +20,15 @@ type Script struct {
 	Files    []txtar.File
 	Backends []Declared
 	Certs    []*madeCert
-	Checked  []string // backends that count health checks apart
-	Modules  []string // loaded besides the prelude's
-	Without  []string // of the prelude's modules, not loaded
-	Ports    []string // names of additional free ports
-	Differs  []Differ
-	Links    [][2]string // symbolic links: target, name
-	Times    map[string]time.Time
+	// Checked are the backends that count health checks apart, and how they
+	// answer them at first ("": 200).
+	Checked map[string]string
+	Modules []string // loaded besides the prelude's
+	Without []string // of the prelude's modules, not loaded
+	Ports   []string // names of additional free ports
+	Differs []Differ
+	Links   [][2]string // symbolic links: target, name
+	Times   map[string]time.Time
 
 	lines []line // the steps, unparsed
 }
@@ -135,12 +137,16 @@ func (s *Script) declare(text string) (bool, error) {
 		}
 		s.Backends = append(s.Backends, d)
 	case "checked":
-		for _, name := range words[1:] {
+		for _, word := range words[1:] {
+			name, first, _ := strings.Cut(word, ":")
 			if !s.has(name) {
 				return true, fmt.Errorf("checked: no backend %q", name)
 			}
+			if s.Checked == nil {
+				s.Checked = map[string]string{}
+			}
+			s.Checked[name] = first
 		}
-		s.Checked = append(s.Checked, words[1:]...)
 	case "ca", "cert":
 		return true, s.declareCert(words)
 	case "module":
