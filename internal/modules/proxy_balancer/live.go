@@ -1,6 +1,7 @@
 package proxy_balancer
 
 import (
+	"hash/fnv"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,11 +26,46 @@ const (
 
 var liveStreams atomic.Int32
 
-// frames keeps the body of the latest moment.
+// frames keeps what is to be said of the latest moment.
 type frames struct {
-	mu   sync.Mutex
-	at   time.Time
-	body []byte
+	mu     sync.Mutex
+	at     time.Time
+	latest *frame
+}
+
+// frame is one moment: JSON texts by the elements they are for. Not changed
+// once made.
+type frame struct {
+	version string
+	parts   []part
+}
+
+type part struct{ id, json string }
+
+// teller remembers what one stream has said, so as to say only what is new.
+type teller struct{ said map[string]string }
+
+// tell appends the event of a frame.
+func (t *teller) tell(b []byte, f *frame) []byte {
+	b = append(b, "data: {\"version\":"...)
+	b = quote(b, f.version)
+	b = append(b, ",\"at\":{"...)
+	first := true
+	for i := range f.parts {
+		p := &f.parts[i]
+		if t.said[p.id] == p.json {
+			continue
+		}
+		t.said[p.id] = p.json
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = quote(b, p.id)
+		b = append(b, ':')
+		b = append(b, p.json...)
+	}
+	return append(b, "}}\n\n"...)
 }
 
 // waker ends the wait of a stream whose client has left.
@@ -62,7 +98,8 @@ func (l *look) live() exchange.Verdict {
 	left := make(waker, 1)
 	t := time.NewTicker(livePause)
 	defer t.Stop()
-	head := []byte("retry: 2000\n\n")
+	b := []byte("retry: 2000\n\n")
+	say := teller{said: map[string]string{}}
 	for begun := l.site.now(); ; {
 		list, missed, news := l.manager.Events(after)
 		end := missed
@@ -70,13 +107,11 @@ func (l *look) live() exchange.Verdict {
 			after = list[i].Number
 			end = end || list[i].Kind == manager.Reloaded || list[i].Kind == manager.Stopping
 		}
-		if _, err := x.Write(head); err != nil {
+		b = say.tell(b, l.frame(len(list) > 0))
+		if _, err := x.Write(b); err != nil || x.Down.Flush() != nil {
 			return exchange.Done
 		}
-		head = nil
-		if _, err := x.Write(l.frame(len(list) > 0)); err != nil || x.Down.Flush() != nil {
-			return exchange.Done
-		}
+		b = b[:0]
 		if end || l.site.now().Sub(begun) > liveLength || !x.Down.Waiting(left) {
 			return exchange.Done
 		}
@@ -92,45 +127,60 @@ func (l *look) live() exchange.Verdict {
 	}
 }
 
-// frame is the event of this moment. fresh: something has just been changed.
-func (s *site) frame(fresh bool) []byte {
+// frame is this moment. fresh: something has just been changed.
+func (s *site) frame(fresh bool) *frame {
 	f := s.frames
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := s.now(); fresh || now.Sub(f.at) > livePause/2 {
-		f.body, f.at = s.makeFrame(now), now
+	if now := s.now(); fresh || f.latest == nil || now.Sub(f.at) > livePause/2 {
+		f.latest, f.at = s.makeFrame(now), now
 	}
-	return f.body
+	return f.latest
 }
 
-func (s *site) makeFrame(now time.Time) []byte {
+func (s *site) makeFrame(now time.Time) *frame {
 	l := &look{site: s, now: now}
 	list := s.balancers()
 	cards := make([]card, len(list))
-	b := append(make([]byte, 0, 64<<10), "data: {\"version\":"...)
-	b = quote(b, s.manager.Version().String())
-	b = append(b, ",\"at\":{"...)
+	f := &frame{version: s.shape(list)}
+	add := func(id, class string, pairs ...string) {
+		f.parts = append(f.parts, part{id, string(object(nil, class, pairs...))})
+	}
 	for i := range list {
 		cards[i] = l.cardOf(&list[i])
 		c := &cards[i]
-		b = object(b, c.id, c.class, "rate", c.rate, "errors", c.errors, "p95", c.p95, "up", c.up, "busy", c.busy, "wait", c.wait)
+		add(c.id, c.class, "rate", c.rate, "errors", c.errors, "p95", c.p95, "up", c.up, "busy", c.busy, "wait", c.wait)
 		for k := range c.rows {
 			r := &c.rows[k]
-			b = object(b, r.id, r.class, "state", r.state, "why", r.why, "share", shareText(r.share),
+			add(r.id, r.class, "state", r.state, "why", r.why, "share", shareText(r.share),
 				"rate", r.rate, "errors", r.errors, "p50", r.p50, "p95", r.p95, "p99", r.p99, "busy", r.busy, "checks", r.checks, "checkstext", r.checksText,
 				"meter", strconv.FormatFloat(r.share, 'f', 3, 64))
 		}
 	}
-	f := sumOf(cards)
-	b = object(b, "sum", "", "rate", f.rate, "errors", f.errors, "up", f.up, "busy", f.busy, "wait", f.wait)
-	b[len(b)-1] = '}' // instead of the last comma
-	return append(b, "}\n\n"...)
+	n := sumOf(cards)
+	add("sum", "", "rate", n.rate, "errors", n.errors, "up", n.up, "busy", n.busy, "wait", n.wait)
+	return f
 }
 
-// object appends `"id":{"class":…,name:value …},`.
-func object(b []byte, id, class string, pairs ...string) []byte {
-	b = quote(b, id)
-	b = append(b, ":{\"class\":"...)
+// shape names what a page's cards are made of beyond the words that the stream
+// fills in: which members there are and what can be done to them.
+func (s *site) shape(list []manager.Status) string {
+	h := fnv.New64a()
+	for i := range list {
+		for k := range list[i].Members {
+			m := &list[i].Members[k]
+			h.Write([]byte(m.URL))
+			for _, a := range quickActions(m) {
+				h.Write([]byte(a.do))
+			}
+		}
+	}
+	return s.manager.Version().String() + "-" + strconv.FormatUint(h.Sum64(), 36)
+}
+
+// object appends `{"class":…,"name":"value" …}`.
+func object(b []byte, class string, pairs ...string) []byte {
+	b = append(b, "{\"class\":"...)
 	b = quote(b, class)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		b = append(b, ',')
@@ -138,7 +188,7 @@ func object(b []byte, id, class string, pairs ...string) []byte {
 		b = append(b, ':')
 		b = quote(b, pairs[i+1])
 	}
-	return append(b, "},"...)
+	return append(b, '}')
 }
 
 // quote appends a JSON string.
@@ -161,18 +211,23 @@ func quote(b []byte, s string) []byte {
 // hour sends the paths of all charts, for pages that stay open.
 func (l *look) hour() exchange.Verdict {
 	b := []byte("{")
+	add := func(id string, pairs ...string) {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = quote(b, id)
+		b = append(b, ':')
+		b = object(b, "", pairs...)
+	}
 	list := l.balancers()
 	for i := range list {
 		t := &list[i]
 		h := hourOf(l.sum(t))
-		b = object(b, idOf("b", t.Key, ""), "", "req", h.Requests, "err", h.Errors, "top", h.Rate)
+		add(idOf("b", t.Key, ""), "req", h.Requests, "err", h.Errors, "top", h.Rate)
 		for k := range t.Members {
 			samples, _ := l.charts.Hour(live.WorkerKey{Balancer: t.MemberKey, URL: t.Members[k].URL})
-			b = object(b, idOf("m", t.MemberKey, t.Members[k].URL), "", "spark", spark(samples))
+			add(idOf("m", t.MemberKey, t.Members[k].URL), "spark", spark(samples))
 		}
-	}
-	if len(b) > 1 {
-		b = b[:len(b)-1]
 	}
 	return page.Send(l.x, 200, "application/json", append(b, '}'))
 }

@@ -33,7 +33,7 @@ func (l *look) overview(q form) exchange.Verdict {
 	if members > 12 {
 		l.p(`<p class="filter" hidden><label>Find members <input type="search" id="find" placeholder="address, route or state" autocomplete="off"></label> <label><input type="checkbox" id="trouble"> only those in trouble</label></p>` + "\n")
 	}
-	l.p("<div id=\"balancers\" data-version=\"%s\">\n", l.manager.Version())
+	l.p("<div id=\"balancers\" data-version=\"%s\">\n", l.shape(list))
 	for i := range list {
 		l.card(&list[i], &cards[i])
 	}

@@ -91,6 +91,7 @@
 				? [document.activeElement.closest("tr,section")?.id, document.activeElement.value] : null;
 			old.replaceWith(document.adoptNode(fresh));
 			fields.clear();
+			for (const id in known) fill($(id), known[id]);
 			if (focus && focus[0]) {
 				const at = $(focus[0]);
 				const button = at && [...at.querySelectorAll("button,a")].find((b) => b.value === focus[1]);
@@ -102,12 +103,14 @@
 		}
 	};
 
+	const known = {};
 	const onFrame = (e) => {
 		const frame = JSON.parse(e.data);
 		const cards = $("balancers");
 		if (cards && cards.dataset.version !== frame.version) renew();
+		Object.assign(known, frame.at); // only what is new comes
 		for (const id in frame.at) fill($(id), frame.at[id]);
-		for (const el of document.querySelectorAll("[data-id]")) fill(el, frame.at[el.dataset.id] || {});
+		for (const el of document.querySelectorAll("[data-id]")) fill(el, known[el.dataset.id] || {});
 		say("on", "Live");
 	};
 	let stream = null;
