@@ -12,6 +12,7 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/front/h1"
 	"sallyport/internal/front/h3"
 )
 
@@ -23,7 +24,7 @@ const quiet = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 func (s *Server) newFront3() *h3.Front {
 	os.Setenv(quiet, "true")
 	return &h3.Front{
-		House: s, Watch: s.Watch,
+		House: s, Watch: s.Watch, ID: h1.NextID,
 		Settings: func(local netip.AddrPort) *exchange.ServerSettings {
 			return s.current.Load().At(local).Default().Core
 		},

@@ -71,6 +71,10 @@ func (f *Front) Running() int { return int(f.running.Load()) }
 
 var ids atomic.Uint64
 
+// NextID numbers a client connection, of whatever front: unique within the
+// process.
+func NextID() uint64 { return ids.Add(1) }
+
 // conn is one client connection. It is owned by the goroutine in run, or by
 // nobody while parked. Others touch only guard, state and hang. It is all that
 // an idle connection keeps (with its visit and socket): what only a goroutine

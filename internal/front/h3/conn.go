@@ -50,7 +50,7 @@ func (l *Listener) serve(qc *quic.Conn) {
 	c := &conn{f: f, l: l, qc: qc}
 	c.client = &exchange.Client{
 		Remote: addrPort(qc.RemoteAddr()), Local: addrPort(qc.LocalAddr()),
-		Since: time.Now(), ID: 1<<63 | f.ids.Add(1),
+		Since: time.Now(), ID: f.ID(),
 	}
 	c.client.Addr = c.client.Remote
 	c.visit = f.House.Admit(c.client)

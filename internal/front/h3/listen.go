@@ -24,11 +24,12 @@ type Front struct {
 	// Secure chooses the TLS of a connection by the local address and the name
 	// in its hello; an error refuses it: nobody there speaks HTTP/3.
 	Secure func(local netip.AddrPort, hello *tls.ClientHelloInfo) (*tls.Config, error)
+	// ID numbers a connection within the process.
+	ID func() uint64
 	// Room reports whether one more connection may come.
 	Room func() bool
 
 	running atomic.Int64
-	ids     atomic.Uint64
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
