@@ -66,12 +66,11 @@ func setEngine(c *conf.Cmd, s *serverConf, args []string) error {
 		s.Engine = conf.Some(c, engineOn)
 	case "off":
 		s.Engine = conf.Some(c, engineOff)
+	case "optional":
+		c.Warn("AH10510: 'SSLEngine optional' is no longer supported, it means off", "a port speaks TLS, or it does not")
+		s.Engine = conf.Some(c, engineOff)
 	default:
-		e := &diag.Err{Text: "Argument must be On or Off", Word: 1}
-		if strings.EqualFold(args[0], "optional") {
-			e.Hint = "httpd has given it up, too: a port speaks TLS, or it does not"
-		}
-		return e
+		return &diag.Err{Text: "Argument must be On or Off", Word: 1}
 	}
 	return nil
 }
@@ -189,7 +188,7 @@ func setCiphers(c *conf.Cmd, args []string) error {
 		}
 		server.In(c).Ciphers13 = conf.Some(c, spec)
 	default:
-		return &diag.Err{Text: "procotol '" + which + "' not supported", Expected: "SSL or TLSv1.3", Word: 1}
+		return &diag.Err{Text: "protocol '" + which + "' not supported", Expected: "SSL or TLSv1.3", Word: 1}
 	}
 	return nil
 }
