@@ -222,10 +222,10 @@ var classes = map[string]class{
 	"ARIA": enc("ARIA"), "ARIAGCM": enc("ARIA"), "ARIA128": bits("ARIA", "128"), "ARIA256": bits("ARIA", "256"),
 	"3DES": enc("3DES"), "DES": never, "RC4": enc("RC4"), "RC2": never, "IDEA": never, "SEED": never,
 	"MD5": mac("MD5"), "SHA": mac("SHA1"), "SHA1": mac("SHA1"), "SHA256": mac("SHA256"), "SHA384": mac("SHA384"),
+	"SUITEB192": func(s *suite) bool { return s.name == "ECDHE-ECDSA-AES256-GCM-SHA384" },
 	"SUITEB128": func(s *suite) bool {
 		return strings.HasPrefix(s.name, "ECDHE-ECDSA-AES") && strings.HasPrefix(s.enc, "AESGCM")
 	},
-	"SUITEB192": func(s *suite) bool { return s.name == "ECDHE-ECDSA-AES256-GCM-SHA384" },
 }
 
 // suites13 are the suites of TLS 1.3 that OpenSSL has; crypto/tls has the first

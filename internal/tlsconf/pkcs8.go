@@ -56,7 +56,7 @@ var (
 )
 
 // maxIterations bounds what a key file may make us do.
-const maxIterations = 50_000_000
+const maxIterations = 10_000_000
 
 var errPassPhrase = errors.New("the pass phrase is wrong")
 

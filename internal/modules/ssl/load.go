@@ -35,14 +35,16 @@ type holder struct {
 	current atomic.Pointer[tls.Certificate]
 	issuer  atomic.Pointer[x509.Certificate] // of the leaf; nil: not in the files
 	state   [32]byte                         // of the files as last read
+	stamp   stamp                            // of the files just before
 	staple  *stapler                         // nil: not stapled
 }
 
 // leaf is the certificate that is served now.
 func (h *holder) leaf() *x509.Certificate { return h.current.Load().Leaf }
 
-// load reads the files. On an error nothing has changed but state.
+// load reads the files. On an error nothing has changed but state and stamp.
 func (h *holder) load() error {
+	h.stamp = stampOf(h)
 	cert, err := h.file(h.cert)
 	if err != nil {
 		return err

@@ -47,10 +47,6 @@ func (w *watcher) close() {
 
 func (w *watcher) run(ctx context.Context) {
 	defer w.done.Done()
-	seen := make([]stamp, len(w.holders))
-	for i, h := range w.holders {
-		seen[i] = stampOf(h)
-	}
 	t := time.NewTicker(w.every)
 	defer t.Stop()
 	for {
@@ -60,9 +56,8 @@ func (w *watcher) run(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		for i, h := range w.holders {
-			if now := stampOf(h); now != seen[i] || !now.known {
-				seen[i] = now
+		for _, h := range w.holders {
+			if now := stampOf(h); now != h.stamp || !now.known {
 				w.look(h)
 			}
 		}
