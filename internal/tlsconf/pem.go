@@ -56,7 +56,7 @@ func ParseKey(data []byte, pass func() ([]byte, error)) (crypto.Signer, error) {
 			if b.Headers["DEK-Info"] != "" {
 				var err error
 				if der, err = unlock(pass, func(p []byte) ([]byte, error) {
-					// RFC 1423's encryption is weak, and what old keys have.
+					//lint:ignore SA1019 RFC 1423's encryption is weak, and what old keys have
 					return x509.DecryptPEMBlock(b, p)
 				}); err != nil {
 					return nil, err
