@@ -145,6 +145,9 @@ type Exchange struct {
 	KeepAlive bool
 	Begun     bool
 	Aborted   bool // the client went away, or the response broke off
+	// Reset is the code with which a backend gave the exchange up (RST_STREAM of
+	// HTTP/2), for a client that can be told the same; 0: none.
+	Reset uint32
 
 	// Counts of bytes for the log: received with heads, sent with heads,
 	// sent body only.

@@ -372,8 +372,11 @@ func (st *stream) Deliver(x *exchange.Exchange) *fault.Fault {
 		}
 		if err != nil {
 			x.Aborted = true
-			if err == errClientGone {
+			if f, ok := errors.AsType[*fault.Fault](err); err == errClientGone || ok && f.Kind == fault.ClientBody {
 				return &fault.Fault{Kind: fault.ClientGone, Begun: true}
+			}
+			if r, ok := errors.AsType[*resetError](err); ok {
+				x.Reset = uint32(r.code)
 			}
 			return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
 		}

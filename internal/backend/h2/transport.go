@@ -1,7 +1,9 @@
 package h2
 
 import (
+	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"sallyport/internal/backend"
@@ -10,6 +12,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
+	wire "sallyport/internal/wire/h2"
 )
 
 // Transport implements backend.Transport for targets that speak HTTP/2. With
@@ -64,6 +67,12 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 		s.mu.Unlock()
 		st.release()
 		f.Reused = reused
+		switch {
+		case f.Kind == fault.ClientBody && f.Status == 0 && !x.Down.Waiting(nil):
+			f.Kind = fault.ClientGone
+		case f.Kind == fault.ClosedEarly && cancelled(x, f.Err):
+			f.Begun = true
+		}
 		again := !r.Streaming && try < maxTries &&
 			(f.Kind == fault.Refused ||
 				reused && nothing && r.Replay && (f.Kind == fault.ClosedEarly || f.Kind == fault.SendFailed))
@@ -72,6 +81,22 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 		}
 		fresh = f.Kind != fault.Refused
 	}
+}
+
+// cancelled reports that a gRPC backend gave a call up, as it does when the
+// call's deadline has passed. Its client understands a reset better than a page
+// with an error: the two deadlines are one.
+func cancelled(x *exchange.Exchange, err error) bool {
+	r, ok := errors.AsType[*resetError](err)
+	if !ok || r.code != wire.Cancel || x.Request.Version < message.HTTP2 {
+		return false
+	}
+	kind, _ := x.Request.Header.Known(message.ContentType)
+	if !strings.HasPrefix(kind, "application/grpc") {
+		return false
+	}
+	x.Reset = uint32(r.code)
+	return true
 }
 
 // newStream prepares a stream in the place that was taken for it.

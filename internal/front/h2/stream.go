@@ -173,7 +173,11 @@ func (s *stream) finish() {
 	switch {
 	case s.gone:
 	case !s.localEnd:
-		c.resetStream(s, wire.InternalError)
+		code := wire.InternalError
+		if s.x.Reset != 0 {
+			code = wire.Code(s.x.Reset)
+		}
+		c.resetStream(s, code)
 	case !s.remoteEnd:
 		// The answer is complete and the rest of the request unwanted (RFC
 		// 9113 §8.1).
