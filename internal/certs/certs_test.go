@@ -403,6 +403,46 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// TestGive: as root a store is handed over once, and never more than the store.
+func TestGive(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("skipped: not root")
+	}
+	const uid, gid = 65534, 65534
+	dir := t.TempDir()
+	outside := filepath.Join(dir, "outside")
+	s := &Store{Dir: filepath.Join(dir, "md"), UID: uid, GID: gid}
+	inside := filepath.Join(s.Dir, "domains", "a.test")
+	for _, err := range []error{
+		os.WriteFile(outside, nil, 0o600), os.MkdirAll(inside, 0o700), os.WriteFile(filepath.Join(inside, "privkey.pem"), nil, 0o600),
+		os.Link(outside, filepath.Join(inside, "hard")), os.Symlink(outside, filepath.Join(inside, "soft")), os.Symlink(dir, filepath.Join(inside, "up")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	whose := func(path string) int {
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return owner(info)
+	}
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	if whose(filepath.Join(inside, "privkey.pem")) != uid || whose(inside) != uid || whose(filepath.Join(s.Dir, "locks")) != uid || whose(outside) != 0 || whose(dir) != 0 {
+		t.Error("the wrong files were given away, or too few")
+	}
+	late := filepath.Join(inside, "late")
+	if err := os.WriteFile(late, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.open(); err != nil || whose(late) != 0 {
+		t.Errorf("a store that was handed over is given away again: %v", err)
+	}
+}
+
 func TestWindow(t *testing.T) {
 	day := 24 * time.Hour
 	for _, c := range []struct {
@@ -422,5 +462,53 @@ func TestWindow(t *testing.T) {
 		if b := backoff(30*time.Second, n); b < 15*time.Second || b > maxBackoff {
 			t.Errorf("%d: %v", n, b)
 		}
+	}
+}
+
+// TestSharedProofs: the answer to a challenge that another process has asked for
+// lies in the store.
+func TestSharedProofs(t *testing.T) {
+	r := newRig(t, nil)
+	if err := r.store.open(); err != nil {
+		t.Fatal(err)
+	}
+	r.use(r.spec(func(s *Spec) { s.RetryDelay = time.Hour }))
+	if err := r.store.write([]byte("tok.thumb"), "challenges", "b.test", "acme-http-01.txt"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		host, token, answer string
+		ours                bool
+	}{
+		{"b.test", "tok", "tok.thumb", true}, {"b.test", "to", "", true}, {"a.test", "tok", "", true}, {"c.test", "tok", "", false},
+		{"..", "tok", "", false},
+	} {
+		if answer, ours := r.HTTPProof(c.host, c.token); answer != c.answer || ours != c.ours {
+			t.Errorf("%s %s: %q, %v", c.host, c.token, answer, ours)
+		}
+	}
+}
+
+// TestSharedStore: of two processes on one store, of which the authority reaches
+// one, either obtains a certificate and both use it; so it goes with the next.
+func TestSharedStore(t *testing.T) {
+	ca := pebbletest.Start(t, pebbletest.Options{Validity: 20 * time.Second})
+	r := newRig(t, ca)
+	change := func(s *Spec) {
+		s.RenewWindow = Window{Fixed: 14 * time.Second}
+		s.CheckInterval = time.Second
+	}
+	other := &rig{t: t, ca: ca, store: &Store{Dir: r.store.Dir, UID: -1, GID: -1}}
+	other.restart()
+	a, b := r.use(r.spec(change)), other.use(other.spec(change))
+	r.until("both", func() bool { return a.Ready() && b.Ready() })
+	seen := map[string]bool{}
+	r.until("the same third certificate", func() bool {
+		one, two := leaf(t, a, "a.test"), leaf(t, b, "a.test")
+		seen[one.SerialNumber.String()] = true
+		return len(seen) >= 3 && one.Equal(two)
+	})
+	if n := strings.Count(r.lines()+other.lines(), "AH10059"); n > len(seen)+1 {
+		t.Errorf("%d certificates were obtained, %d were enough:\n%s\n-- other\n%s", n, len(seen), r.lines(), other.lines())
 	}
 }

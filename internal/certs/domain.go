@@ -137,6 +137,9 @@ func (d *Domain) load(s *Spec) {
 		}
 		next = &shown{certs: []*tls.Certificate{c}}
 	}
+	if s.Stapling && next.ready {
+		next.certs = d.withStaples(next.certs, now)
+	}
 	d.shown.Store(next)
 	d.mu.Lock()
 	d.job = d.store.loadJob(s.Name)
@@ -182,29 +185,51 @@ func (d *Domain) run(ctx context.Context) {
 // step does what is due and returns how long to wait then.
 func (d *Domain) step(ctx context.Context) time.Duration {
 	s := d.Spec()
+	next := d.manager.now().Add(d.pause(s))
+	if s.Renews() {
+		if at := d.keep(ctx, s); at.Before(next) {
+			next = at
+		}
+	}
 	now := d.manager.now()
 	d.warn(ctx, s, now)
-	if !s.Renews() {
-		return d.pause(s)
+	if at := d.staple(ctx, s, now); at.Before(next) {
+		next = at
 	}
+	return max(next.Sub(d.manager.now()), time.Second)
+}
+
+// keep obtains what is due and returns when something will be.
+func (d *Domain) keep(ctx context.Context, s *Spec) time.Time {
+	now := d.manager.now()
+	d.adopt(s, now)
 	d.askSuggestion(ctx, s, now)
 	due := d.due(s, now)
 	if due.After(now) {
-		return min(due.Sub(now), d.pause(s))
+		return due
 	}
 	d.mu.Lock()
 	j := d.job
 	d.mu.Unlock()
-	if j.Order == s.order() && now.Before(j.Next) {
-		return min(j.Next.Sub(now), d.pause(s))
-	}
-	d.attempt(ctx, s)
-	if ctx.Err() != nil {
-		return 0
+	if j.Order != s.order() || !now.Before(j.Next) {
+		d.attempt(ctx, s)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.job.Next.Sub(d.manager.now()), time.Second)
+	return d.job.Next
+}
+
+// adopt shows what another process has put into the store.
+func (d *Domain) adopt(s *Spec, now time.Time) {
+	shown := d.Certificates()
+	for _, k := range s.Keys {
+		c, _ := d.store.load(s.Name, k) // renew complains
+		if c != nil && coversAll(c.Leaf, s) && now.Before(c.Leaf.NotAfter) &&
+			!slices.ContainsFunc(shown, func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
+			d.load(s)
+			return
+		}
+	}
 }
 
 // pause is the time between two looks at a certificate that is well: every

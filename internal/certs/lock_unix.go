@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,9 +20,6 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
-	}
-	if s.UID >= 0 && os.Geteuid() == 0 {
-		os.Lchown(path, s.UID, s.GID)
 	}
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -39,4 +37,20 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// owner is whom a file belongs to.
+func owner(info os.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
+}
+
+// links is how many names a file has.
+func links(info os.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Nlink)
+	}
+	return 1
 }

@@ -35,12 +35,13 @@ type Spec struct {
 	DNSCommand []string // program and arguments; dns-01 only
 	DNSVersion int      // of its arguments: 1 or 2
 
-	Mode        Mode
-	RenewWindow Window
-	WarnWindow  Window
-	ARI         bool // ask the authority when to renew (RFC 9773)
-	MustStaple  bool
-	Stapling    bool // send OCSP responses along
+	Mode         Mode
+	RenewWindow  Window
+	WarnWindow   Window
+	ARI          bool // ask the authority when to renew (RFC 9773)
+	MustStaple   bool
+	Stapling     bool // send OCSP responses along
+	StapleWindow Window
 
 	RetryDelay    time.Duration // after the first failure; doubles
 	RetryFailover int           // failures until the next authority's turn

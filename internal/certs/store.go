@@ -35,25 +35,52 @@ type Store struct {
 	UID, GID int
 }
 
-// open makes the directory, and gives what is there to its owner where root
-// runs it: a store that mod_md filled belongs to root.
+// open makes the directories, and gives them to their owner where root runs it:
+// a store that mod_md filled belongs to root.
 func (s *Store) open() error {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("MDStoreDir: %w", err)
 	}
+	root, err := os.OpenRoot(s.Dir)
+	if err != nil {
+		return fmt.Errorf("MDStoreDir: %w", err)
+	}
+	defer root.Close()
 	for _, d := range []string{"domains", "accounts", "challenges", "locks"} {
-		if err := os.MkdirAll(filepath.Join(s.Dir, d), 0o700); err != nil {
+		if err := root.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("MDStoreDir: %w", err)
 		}
+		if s.UID >= 0 && os.Geteuid() == 0 {
+			if err := s.give(root, d); err != nil {
+				return fmt.Errorf("MDStoreDir: %w", err)
+			}
+		}
 	}
-	if s.UID < 0 || os.Geteuid() != 0 {
-		return s.writable()
+	if s.UID >= 0 && os.Geteuid() == 0 {
+		return nil
 	}
-	return filepath.WalkDir(s.Dir, func(path string, _ fs.DirEntry, err error) error {
+	return s.writable()
+}
+
+// give makes a directory below root its owner's, with all in it. What belongs to
+// him already is left alone, for he may have put it there: root must not be
+// made to give away another's file, by a link or while it looks.
+func (s *Store) give(root *os.Root, dir string) error {
+	if info, err := root.Lstat(dir); err != nil || owner(info) == s.UID {
+		return err
+	}
+	return fs.WalkDir(root.FS(), dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, s.UID, s.GID)
+		info, err := root.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsDir() || info.Mode().IsRegular() && links(info) == 1 {
+			return root.Lchown(path, s.UID, s.GID)
+		}
+		return nil
 	})
 }
 
@@ -84,10 +111,6 @@ func (s *Store) write(data []byte, parts ...string) error {
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
-	}
-	if err == nil && s.UID >= 0 && os.Geteuid() == 0 {
-		os.Lchown(dir, s.UID, s.GID)
-		err = os.Lchown(f.Name(), s.UID, s.GID)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)

@@ -252,7 +252,7 @@ func (bd *builder) finish(g *group) {
 		Profile: s.Profile.V, MustProfile: s.MustProfile.V,
 		DNSCommand: s.DNSCommand.V, DNSVersion: bd.global.DNSVersion.Or(1),
 		Mode: s.Mode.V, RenewWindow: s.RenewWindow.Or(defaultRenew), WarnWindow: s.WarnWindow.Or(defaultWarn),
-		ARI: s.ARI.Or(true), MustStaple: s.MustStaple.V, Stapling: s.Stapling.V,
+		ARI: s.ARI.Or(true), MustStaple: s.MustStaple.V, Stapling: s.Stapling.V, StapleWindow: s.StapleWindow.Or(defaultRenew),
 		RetryDelay: s.RetryDelay.Or(defaultDelay), RetryFailover: s.RetryFailover.Or(defaultFailover),
 		CheckInterval: bd.global.Interval.Or(defaultInterval), InitialDelay: bd.global.Delay.V,
 		Message: s.Message.V, Notify: s.Notify.V,

@@ -77,15 +77,16 @@ type settings struct {
 	Challenges conf.Opt[[]string]
 	DNSCommand conf.Opt[[]string]
 
-	Keys        conf.Opt[[]certs.Key]
-	Mode        conf.Opt[certs.Mode]
-	RenewWindow conf.Opt[certs.Window]
-	WarnWindow  conf.Opt[certs.Window]
-	ARI         conf.Opt[bool]
-	MustStaple  conf.Opt[bool]
-	Stapling    conf.Opt[bool]
-	Manual      conf.Opt[bool] // MDMembers
-	Require     conf.Opt[require]
+	Keys         conf.Opt[[]certs.Key]
+	Mode         conf.Opt[certs.Mode]
+	RenewWindow  conf.Opt[certs.Window]
+	WarnWindow   conf.Opt[certs.Window]
+	ARI          conf.Opt[bool]
+	MustStaple   conf.Opt[bool]
+	Stapling     conf.Opt[bool]
+	StapleWindow conf.Opt[certs.Window]
+	Manual       conf.Opt[bool] // MDMembers
+	Require      conf.Opt[require]
 
 	RetryDelay    conf.Opt[time.Duration]
 	RetryFailover conf.Opt[int]

@@ -73,6 +73,6 @@ var directives = []conf.Directive{
 
 	{Name: "MDStapling", In: conf.Servers, Args: conf.One, Help: "Enable/Disable OCSP Stapling for this/all Managed Domain(s).", Set: flag(func(s *settings) *conf.Opt[bool] { return &s.Stapling })},
 	{Name: "MDStapleOthers", In: conf.Servers, Args: conf.One, Help: "Enable/Disable OCSP Stapling for certificates not in Managed Domains.", Set: idle("SSLUseStapling staples for certificates from files")},
-	{Name: "MDStaplingKeepResponse", In: conf.Servers, Args: conf.One, Help: "The amount of time to keep an OCSP response in the store.", Set: idle("OCSP responses are kept in memory")},
-	{Name: "MDStaplingRenewWindow", In: conf.Servers, Args: conf.One, Help: "Time length for renewal before OCSP responses expire (defaults to days).", Set: idle("OCSP responses are renewed after half of their life")},
+	{Name: "MDStaplingKeepResponse", In: conf.Servers, Args: conf.One, Help: "The amount of time to keep an OCSP response in the store.", Set: idle("a newer OCSP response replaces the older one")},
+	{Name: "MDStaplingRenewWindow", In: conf.Servers, Args: conf.One, Help: "Time length for renewal before OCSP responses expire (defaults to days).", Set: window(func(s *settings) *conf.Opt[certs.Window] { return &s.StapleWindow })},
 }
