@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,6 +18,7 @@ import (
 
 	"sallyport/internal/ctl"
 	"sallyport/internal/keeper"
+	"sallyport/internal/server"
 )
 
 // Version is Sallyport's own; conf.Version is the httpd it speaks for.
@@ -72,5 +74,11 @@ func dispatch(o *options) int {
 
 func fail(err error) int {
 	fmt.Fprintf(console, "sallyport: %v\n", err)
+	var bind *server.BindError
+	if errors.As(err, &bind) {
+		if h := bind.Hint(); h != "" {
+			fmt.Fprintf(console, "  hint: %s\n", h)
+		}
+	}
 	return 1
 }

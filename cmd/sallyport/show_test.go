@@ -62,6 +62,21 @@ func vhosts(lines ...string) string {
 	return b.String()
 }
 
+// listenLines has a Listen line for each port of the <VirtualHost> lines in text.
+func listenLines(text string) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^<VirtualHost .*>$`).FindAllString(text, -1) {
+		for _, port := range regexp.MustCompile(`:(\d+)\b[ >]`).FindAllStringSubmatch(m, -1) {
+			if !seen[port[1]] {
+				b.WriteString("Listen " + port[1] + "\n")
+			}
+			seen[port[1]] = true
+		}
+	}
+	return b.String()
+}
+
 // What httpd prints about itself, and Sallyport has not or has differently:
 // mutexes, modules that are built in, User and Group where none are given.
 var notShown = regexp.MustCompile(`(?m)^(Mutex .*| .*_module \(static\)|(User|Group): name="#-1".*|AH00558: .*)\n`)
@@ -73,7 +88,7 @@ func TestShow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.write("httpd.conf", prelude+"DocumentRoot $ROOT\nDefaultRuntimeDir $ROOT\n"+apacheModules+text)
+			s.write("httpd.conf", prelude+"DocumentRoot $ROOT\nDefaultRuntimeDir $ROOT\n"+apacheModules+listenLines(text)+text)
 			s.write("inc/a.conf", "Define A\nInclude inc/nested.inc\n")
 			s.write("inc/nested.inc", "Define NESTED\n")
 			s.write("inc/b1.conf", "Define B1\n")

@@ -407,6 +407,7 @@ func TestReloadAsUser(t *testing.T) {
 		t.Fatalf("it is still root: %v\n%s", err, status)
 	}
 	s.get("/before")
+	f.until("the piped log", func() bool { return s.read("logs/piped.log") == "root /before\n" })
 	if err := os.Rename(s.path("logs/error.log"), s.path("logs/error.log.1")); err != nil { // rotated
 		t.Fatal(err)
 	}

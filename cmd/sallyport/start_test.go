@@ -57,7 +57,7 @@ func TestStartErrors(t *testing.T) {
 		"PidFile":     {prelude + "PidFile none/httpd.pid\n", "(2)No such file or directory: AH00099: could not create $ROOT/none/httpd.pid\n"},
 		"PidFile dir": {prelude + "PidFile .\n", "AH00058: Error retrieving pid file $ROOT"},
 		"log":         {prelude + "ErrorLog none/error.log\n", "AH02291: Cannot access directory '$ROOT/none/' for main error log\n"},
-		"log is dir":  {prelude + "ErrorLog $ROOT\n", "open log $ROOT: is a directory\n"},
+		"log is dir":  {prelude + "ErrorLog $ROOT\n", "ErrorLog: $ROOT is a directory\n"},
 		"program":     {prelude + "ErrorLog |/no/such/program\n", "open log |/no/such/program: "},
 		"User":        {prelude + "User nosuchuser\n", "AH00526: Syntax error on line 6 of $ROOT/httpd.conf:\nbad user name nosuchuser"},
 		"no file":     {"", "Could not open configuration file $ROOT/httpd.conf: No such file or directory\n"},

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -157,7 +158,7 @@ func (ld *Loader) readAll() {
 		ld.cfg.File = ld.Path(ld.opts.File)
 		text, err := ld.opts.ReadFile(ld.cfg.File)
 		if err != nil {
-			ld.diags = append(ld.diags, diag.Diagnostic{Text: cannotOpen(ld.cfg.File, err), Reading: true})
+			ld.diags = append(ld.diags, diag.Diagnostic{Text: cannotOpen(ld.cfg.File, err), Hint: ld.besides(err), Reading: true})
 			ld.stop = true
 			return
 		}
@@ -169,6 +170,22 @@ func (ld *Loader) readAll() {
 	if !ld.again {
 		ld.commandLine(ld.opts.Before, ld.opts.After)
 	}
+}
+
+// besides tells of a file that was meant in the working directory, while a
+// relative one is looked for below ServerRoot.
+func (ld *Loader) besides(err error) string {
+	if filepath.IsAbs(ld.opts.File) || !errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	here, err := filepath.Abs(ld.opts.File)
+	if err != nil {
+		return ""
+	}
+	if _, err := os.Stat(here); err != nil {
+		return ""
+	}
+	return "as with httpd, -f is relative to ServerRoot; for the file here: -f " + here
 }
 
 // commandLine reads the directives of -C or -c; before are those read already.

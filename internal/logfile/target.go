@@ -103,6 +103,15 @@ func (t Target) CheckDir() (dir string, err error) {
 	return strings.TrimSuffix(dir, "/") + "/", err
 }
 
+// IsDir reports that a directory stands where the file should be.
+func (t Target) IsDir() bool {
+	if t.Kind != File {
+		return false
+	}
+	info, err := os.Stat(t.Name)
+	return err == nil && info.IsDir()
+}
+
 // String gives the target as a directive would name it.
 func (t Target) String() string {
 	switch t.Kind {

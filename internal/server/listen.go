@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -65,7 +66,7 @@ func (s *Server) openListeners(want []Listen) (*turn, error) {
 			nl, err = s.Keeper.Listen(w.Network, w.Addr)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: AH00072: make_sock: could not bind to address %s", errorlog.ErrnoText(err), shown(w.Addr)))
+			errs = append(errs, &BindError{shown(w.Addr), err})
 			continue
 		}
 		l := &listener{Listen: w, net: nl}
@@ -77,6 +78,34 @@ func (s *Server) openListeners(want []Listen) (*turn, error) {
 		return nil, errors.Join(errs...)
 	}
 	return t, nil
+}
+
+// BindError is a Listen that the system refused.
+type BindError struct {
+	Addr string
+	err  error
+}
+
+// Error is httpd's line.
+func (e *BindError) Error() string {
+	return fmt.Sprintf("%s: AH00072: make_sock: could not bind to address %s", errorlog.ErrnoText(e.err), e.Addr)
+}
+
+// Unwrap gives the system's error.
+func (e *BindError) Unwrap() error { return e.err }
+
+// Hint says what may be done about it; "" where nobody knows.
+func (e *BindError) Hint() string {
+	port := e.Addr[strings.LastIndexByte(e.Addr, ':')+1:]
+	switch {
+	case errors.Is(e.err, syscall.EADDRINUSE):
+		return "another program listens there (ss -ltnp 'sport = :" + port + "' names it), perhaps another Sallyport or httpd"
+	case errors.Is(e.err, syscall.EADDRNOTAVAIL):
+		return "no interface of this machine has that address (ip address lists them)"
+	case errors.Is(e.err, syscall.EACCES) && len(port) < 4:
+		return "a port below 1024 wants root, or the capability CAP_NET_BIND_SERVICE"
+	}
+	return ""
 }
 
 // shown is an address as httpd prints it.

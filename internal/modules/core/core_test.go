@@ -262,7 +262,7 @@ RequestReadTimeout header=20-40,MinRate=500 body=20,minrate=500 handshake=0 =>
 }
 
 func TestDefaults(t *testing.T) {
-	s, diags := build(t, "ServerName a.test\nListen 8080\n<VirtualHost *:80>\n</VirtualHost>")
+	s, diags := build(t, "ServerName a.test\nListen 80\n<VirtualHost *:80>\n</VirtualHost>")
 	if len(diags) > 0 {
 		t.Errorf("unasked: %v", diags)
 	}
@@ -611,6 +611,30 @@ func TestTable(t *testing.T) {
 		ThreadLimit AsyncRequestWorkerFactor GracefulShutdownTimeout User Group ChrootDir Suexec RequestReadTimeout`) {
 		if have[name] == slices.Contains(missing, name) {
 			t.Errorf("%s: in the table: %v", name, have[name])
+		}
+	}
+}
+
+// Virtual hosts that nobody can reach are told.
+func TestUnreachable(t *testing.T) {
+	for text, want := range map[string]string{
+		"Listen 80|<VirtualHost *:81>|</VirtualHost>":                                                                                 "4: <VirtualHost *:81>: no Listen line is for that address, so that no request gets here",
+		"Listen 10.0.0.1:80|<VirtualHost 10.0.0.2:80 10.0.0.1>|</VirtualHost>":                                                        "4: <VirtualHost 10.0.0.2:80>: no Listen line is for that address, so that no request gets here",
+		"Listen 80|<VirtualHost 10.0.0.2:80 [::1]:80 _default_:* localhost:80 *>|</VirtualHost>":                                      "",
+		"Listen [::1]:80|<VirtualHost [::1]:80 [::]:80>|</VirtualHost>":                                                               "",
+		"<VirtualHost *:81>|</VirtualHost>":                                                                                           "",
+		"Listen 80|<VirtualHost *:80>|ServerName b|</VirtualHost>|<VirtualHost *:80>|ServerName B|</VirtualHost>":                     "8: ServerName b: the virtual host of line 4 has that name on *:80 already and gets its requests",
+		"Listen 80|<VirtualHost *:80>|ServerName b|ServerAlias c|</VirtualHost>|<VirtualHost 0.0.0.0:80>|ServerName c|</VirtualHost>": "9: ServerName c: the virtual host of line 4 has that name on 0.0.0.0:80 already and gets its requests",
+		"Listen 80|Listen 81|<VirtualHost *:80>|ServerName b|</VirtualHost>|<VirtualHost *:81>|ServerName b|</VirtualHost>":           "",
+		"Listen 80|<VirtualHost *:80>|</VirtualHost>|<VirtualHost *:80>|</VirtualHost>":                                               "",
+	} {
+		_, diags := build(t, "ServerName a.test\nServerAdmin a@b\n"+strings.ReplaceAll(text, "|", "\n"))
+		var got []string
+		for _, d := range diags {
+			got = append(got, fmt.Sprintf("%d: %s", d.Pos.Line, d.Text))
+		}
+		if s := strings.Join(got, "; "); s != want {
+			t.Errorf("%s:\n got %s\nwant %s", text, s, want)
 		}
 	}
 }

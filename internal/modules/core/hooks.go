@@ -39,6 +39,7 @@ func compile(b *module.Build) func(p *module.Plan) {
 	}
 	openLogs(b)
 	warnHandlers(b)
+	warnHosts(b)
 	return furnish
 }
 
@@ -190,6 +191,8 @@ func openLogs(b *module.Build) {
 						whose = "error log of vhost defined at " + sb.Server.DefinedAt
 					}
 					b.Fail(s.ErrorLog.Pos, "AH02291: Cannot access directory '"+dir+"' for "+whose, err.Error())
+				} else if target.IsDir() {
+					b.Fail(s.ErrorLog.Pos, "ErrorLog: "+target.Name+" is a directory", "ErrorLog "+strings.TrimSuffix(target.Name, "/")+"/error.log")
 				}
 			}
 			o.Sink = set.Sink(target)

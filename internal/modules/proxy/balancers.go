@@ -110,6 +110,7 @@ func (d *draft) finishBalancers(i int) {
 		}
 		p.server.names, p.server.tls = p.names, d.tlsFor(i, name)
 		r := &roster{house: d.house, key: p.key, site: s, fallbacks: d.fallbacks, server: p.server}
+		d.warnEmpty(p, len(layout.Seats))
 		members := make([]*balancer.Member, len(layout.Seats))
 		for k := range layout.Seats {
 			w := p.worker(&layout.Seats[k])

@@ -112,6 +112,7 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 	d.warn()
 	for i := range d.sites {
 		d.warnHidden(i)
+		d.warnLines(i)
 	}
 	if !b.Env.Test {
 		b.Open(module.Opening{Open: func() error {
