@@ -71,7 +71,8 @@ func (w *Worker) Sessions(now time.Time) (n int, last time.Time) {
 }
 
 // Configure gives a running worker another configuration: an edit has landed.
-// It reports false when there is no such worker.
+// HealthFailed that is news in its Flags or Off is set or cleared, once; then it
+// is the checks' again. It reports false when there is no such worker.
 func (r *Registry) Configure(key WorkerKey, c Configured) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,8 +82,15 @@ func (r *Registry) Configure(key WorkerKey, c Configured) bool {
 	}
 	w.bal.Lock()
 	defer w.bal.Unlock()
-	before := w.settings.Factor
+	before, was := w.settings.Factor, w.conf
 	w.relay(c, r.overlay.Workers[key])
+	on, off := c.Flags&^was.Flags&HealthFailed, c.Off&^was.Off&HealthFailed
+	if on|off != 0 {
+		w.setFlags((w.Flags() | on) &^ off)
+		if w.probes != nil {
+			w.probes.Passes, w.probes.Fails = 0, 0 // the checks have to say it anew
+		}
+	}
 	if w.settings.Factor != before {
 		// As in httpd a changed factor starts the round anew, every member at its
 		// own factor. A member that comes back keeps the standing it left with.

@@ -15,8 +15,11 @@ type Configured struct {
 	// MaxConn bounds the exchanges in hand (maxconn=); 0: no limit.
 	MaxConn int32
 	// Flags holds status= (Initialized is always added). Of the flags in
-	// Health only a new worker takes notice.
+	// Health only a new worker takes notice, and Configure of HealthFailed.
 	Flags Flags
+	Off   Flags // that status= switches off
+	// Unproven: a new worker counts as failed until a check has passed.
+	Unproven bool
 }
 
 // Settings is a worker's configuration with the operators' edits laid over it.
@@ -81,7 +84,11 @@ func newWorker(key WorkerKey, bal *Balancer, c Configured, e WorkerEdit) *Worker
 		w.measured = new(measure)
 	}
 	w.lay(c, e)
-	w.flags.Store(uint32(w.wanted() | c.Flags&Health))
+	f := w.wanted() | c.Flags&Health
+	if c.Unproven {
+		f |= HealthFailed
+	}
+	w.flags.Store(uint32(f))
 	return w
 }
 

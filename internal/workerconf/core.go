@@ -7,17 +7,15 @@ import (
 
 // Live gives what package live keeps of the worker's configuration.
 func (w *Worker) Live() live.Configured {
-	flags := w.Status.V.On
-	if w.Health.Mandatory.V && w.Health.Method.V != "" && w.Health.Method.V != "NONE" {
-		flags |= live.HealthFailed // until it has passed
-	}
 	return live.Configured{
 		Factor:   int32(w.LoadFactor.Or(DefaultLoadFactor)),
 		LBSet:    uint8(w.LBSet.V),
 		Route:    w.Route.V,
 		Redirect: w.Redirect.V,
 		MaxConn:  int32(w.MaxConn.V),
-		Flags:    flags,
+		Flags:    w.Status.V.On,
+		Off:      w.Status.V.Off,
+		Unproven: w.Health.Mandatory.V && w.Health.Method.Is && w.Health.Method.V != "NONE",
 	}
 }
 

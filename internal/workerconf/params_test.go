@@ -309,7 +309,7 @@ func TestValues(t *testing.T) {
 		}
 	}
 	l := w.Live()
-	if l != (live.Configured{Factor: 114, LBSet: 3, Route: "r", Redirect: "s", Flags: live.Standby}) {
+	if l != (live.Configured{Factor: 114, LBSet: 3, Route: "r", Redirect: "s", Flags: live.Standby, Off: live.IgnoreErrors | live.Disabled}) {
 		t.Errorf("live: %+v", l)
 	}
 	if f := (&Worker{}).Live().Factor; f != 100 {

@@ -36,7 +36,7 @@ type checks struct {
 func (d *draft) newChecks() *checks {
 	c := &checks{limit: proxy_hcheck.Limit(d.b)}
 	if d.house.loaded("proxy_hcheck_module") && !d.house.test {
-		c.checker = d.b.Env.Health
+		c.checker = d.house.health
 	}
 	return c
 }

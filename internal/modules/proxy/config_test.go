@@ -11,7 +11,12 @@ import (
 
 // load reads a configuration made of this room's directives and of containers.
 func load(text string) (*conf.Config, diag.List) {
+	hcheck := "proxy_hcheck"
+	if !strings.Contains(text, "hcmethod") {
+		hcheck = "no_hcheck" // then httpd knows no hc… parameters
+	}
 	return conf.Load(conf.Options{File: "test.conf", Text: text + "\n", Root: "/", Modules: []conf.ModuleInfo{
+		{Name: hcheck, Static: true},
 		{Name: "proxy_rooms", Static: true, Directives: directives},
 		{Name: "lbmethod_byhash", Static: true},
 		{Name: "so", Static: true, Directives: conf.SoDirectives()},

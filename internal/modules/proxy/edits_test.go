@@ -13,6 +13,7 @@ import (
 
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/cluster"
+	"sallyport/internal/health/checker"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
 	"sallyport/internal/watch"
@@ -24,15 +25,20 @@ type desk struct {
 	m   *manager.Manager
 	reg *live.Registry
 	net *pool.Registry
+
+	health *checker.Checker // nil: there are no checks
 }
 
-func openDesk(t *testing.T, text string) *desk {
+func openDesk(t *testing.T, text string, health ...*checker.Checker) *desk {
 	t.Helper()
 	w, err := watch.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &desk{reg: live.NewRegistry(), net: pool.NewRegistry(w)}
+	for _, c := range health {
+		d.health = c
+	}
 	d.m = manager.New(d.reg, time.Now)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -47,7 +53,10 @@ func openDesk(t *testing.T, text string) *desk {
 // reload puts a text into service.
 func (d *desk) reload(t *testing.T, text string) {
 	t.Helper()
-	d.stage, _ = buildOn(t, text, func(h *house) { h.pools, h.live, h.manager = d.net, d.reg, d.m })
+	d.stage, _ = buildOn(t, text, func(h *house) {
+		h.pools, h.live, h.manager, h.health = d.net, d.reg, d.m, d.health
+		h.modules = append(h.modules, "proxy_hcheck_module")
+	})
 	for _, o := range d.b.Openings {
 		if err := o.Open(); err != nil {
 			t.Fatal(err)

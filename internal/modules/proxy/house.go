@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/backend/http"
 	"sallyport/internal/backend/pool"
 	"sallyport/internal/balancer"
+	"sallyport/internal/health/checker"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
 	"sallyport/internal/module"
@@ -29,6 +30,7 @@ type house struct {
 	stray   strays
 	prober  *prober
 	checks  *checks
+	health  *checker.Checker
 	explain explain
 	rosters []*roster // of all balancers with members of their own
 	methods map[string]func() balancer.Method
@@ -55,7 +57,7 @@ var schemes = map[string]scheme{
 }
 
 func newHouse(b *module.Build) *house {
-	h := &house{live: b.Env.Live, pools: b.Env.Pools, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test, methods: b.Methods, manager: b.Env.Manager}
+	h := &house{live: b.Env.Live, pools: b.Env.Pools, health: b.Env.Health, modules: b.Config.Modules, schemes: schemes, targets: map[backend.Target]bool{}, test: b.Env.Test, methods: b.Methods, manager: b.Env.Manager}
 	h.runtime = filepath.Join(b.Config.Root, "logs")
 	if p := core.Process.Of(b.Config.Main.Conf); p != nil && p.RuntimeDir.Is {
 		h.runtime = p.RuntimeDir.V
