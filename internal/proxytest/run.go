@@ -38,12 +38,15 @@ type run struct {
 	via      Via // nil: as text of HTTP/1.1
 
 	// of the step under way
-	last   *client
-	resp   *Response
-	marks  map[string]view
-	picked string
-	took   bool // a variable was taken out of the answer
-	said   int  // bytes of the server's standard output and error before the step
+	last  *client
+	resp  *Response
+	marks map[string]view
+	// sending: the step before only sent, so what backends have seen since it
+	// began may be this step's.
+	sending bool
+	picked  string
+	took    bool // a variable was taken out of the answer
+	said    int  // bytes of the server's standard output and error before the step
 }
 
 // Run plays the script against the program and reports every disagreement.
@@ -244,12 +247,15 @@ func (st *Step) fatal() bool { return st.Conn != "" || st.Verb != "request" && s
 
 func (r *run) once(st *Step) []string {
 	r.resp, r.picked, r.last = nil, "", nil
-	r.marks = map[string]view{}
-	for name, b := range r.backends {
-		r.marks[name] = b.mark()
+	if !r.sending {
+		r.marks = map[string]view{}
+		for name, b := range r.backends {
+			r.marks[name] = b.mark()
+		}
+		r.log("error").mark()
+		r.said = len(r.proc.output.String())
 	}
-	r.log("error").mark()
-	r.said = len(r.proc.output.String())
+	r.sending = st.Verb == "send" && len(st.Expect) == 0
 	r.queue(st)
 	fresh := (*client)(nil)
 	err := r.act(st, &fresh)
