@@ -66,13 +66,17 @@ func (r *run) newBackend(d Declared) (*backend, error) {
 			b.address = strconv.Itoa(b.ln.Addr().(*net.TCPAddr).Port)
 		}
 	}
-	if err == nil && d.Kind == "tls" {
+	if err == nil && (d.Kind == "tls" || d.Kind == "h2") {
 		b.tls, err = r.serverTLS(d)
 	}
 	if err != nil {
 		return nil, err
 	}
-	b.wg.Go(b.accept)
+	if d.Kind == "h2" || d.Kind == "h2c" {
+		b.wg.Go(b.serveH2)
+	} else {
+		b.wg.Go(b.accept)
+	}
 	return b, nil
 }
 

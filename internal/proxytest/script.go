@@ -36,7 +36,7 @@ type Script struct {
 // Declared is one backend line: its name and how it behaves by default.
 type Declared struct {
 	Name string
-	Kind string // "echo", "unix", "refused" or "tls"
+	Kind string // "echo", "unix", "refused", "h2c", "tls" or "h2"
 	// Cert is the name of the certificate of a tls backend, Options the words
 	// behind it.
 	Cert    string
@@ -118,21 +118,21 @@ func (s *Script) declare(text string) (bool, error) {
 	switch words[0] {
 	case "backend":
 		if len(words) < 2 || !reName.MatchString(words[1]) || reserved[words[1]] {
-			return true, fmt.Errorf("backend wants NAME [echo|unix|refused|tls CERT ...]")
+			return true, fmt.Errorf("backend wants NAME [echo|unix|refused|h2c|tls CERT ...|h2 CERT ...]")
 		}
 		d := Declared{Name: words[1], Kind: "echo"}
 		if len(words) > 2 {
 			d.Kind = words[2]
 		}
 		switch {
-		case d.Kind == "tls" && len(words) > 3:
+		case (d.Kind == "tls" || d.Kind == "h2") && len(words) > 3:
 			d.Cert, d.Options = words[3], words[4:]
 			s.Backends = append(s.Backends, d)
 			return true, nil
 		case len(words) > 3:
 			return true, fmt.Errorf("too many words")
 		}
-		if d.Kind != "echo" && d.Kind != "unix" && d.Kind != "refused" {
+		if d.Kind != "echo" && d.Kind != "unix" && d.Kind != "h2c" && d.Kind != "refused" {
 			return true, fmt.Errorf("backend kind %q", d.Kind)
 		}
 		s.Backends = append(s.Backends, d)

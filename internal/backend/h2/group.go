@@ -212,6 +212,9 @@ func (g *group) dial(w *backend.Worker, name string, d *dialing) *session {
 func (g *group) reach(w *backend.Worker, name string) (s *session, plain bool, f *fault.Fault) {
 	nc, f := g.pool.Dial(w, &pool.Want{ServerName: name})
 	if f != nil {
+		if f.Kind == fault.TLSFailed && w.Target.Scheme == "h2" {
+			f.Status = 503 // as mod_proxy_http2, which takes it for a failed connect
+		}
 		return nil, false, f
 	}
 	if over, ok := nc.(*secure.Conn); ok && over.Protocol() != "h2" {

@@ -141,8 +141,8 @@ func (st *stream) encode() {
 			field(f.Known.Lower(), f.Value, false)
 		}
 	}
-	if te, ok := st.x.Request.Header.Known(message.TE); ok && message.HasToken(te, "trailers") {
-		field("te", "trailers", false)
+	if !st.connect {
+		field("te", "trailers", false) // we take them, whether the client does or not
 	}
 	if r.Expect && !st.connect {
 		field("expect", "100-continue", false)

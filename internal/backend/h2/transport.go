@@ -73,14 +73,20 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 		case f.Kind == fault.ClosedEarly && cancelled(x, f.Err):
 			f.Begun = true
 		}
-		again := !r.Streaming && try < maxTries &&
+		again := !f.Begun && !r.Streaming && try < maxTries &&
 			(f.Kind == fault.Refused ||
-				reused && nothing && r.Replay && (f.Kind == fault.ClosedEarly || f.Kind == fault.SendFailed))
+				nothing && r.Replay && (reused || try == 1 && wasReset(f)) && (f.Kind == fault.ClosedEarly || f.Kind == fault.SendFailed))
 		if !again {
 			return nil, f
 		}
-		fresh = f.Kind != fault.Refused
+		fresh = f.Kind != fault.Refused && !wasReset(f)
 	}
+}
+
+// wasReset reports that the backend gave up this stream and no other.
+func wasReset(f *fault.Fault) bool {
+	_, ok := errors.AsType[*resetError](f.Err)
+	return ok
 }
 
 // cancelled reports that a gRPC backend gave a call up, as it does when the
