@@ -11,9 +11,10 @@ import (
 type Shape int
 
 const (
-	ShapeLoad Shape = iota // wrk drives requests as fast as they are answered
-	ShapeIdle              // many keep-alive connections, each silent after one request
-	ShapeSlow              // many clients that read a large body slowly
+	ShapeLoad  Shape = iota // wrk drives requests as fast as they are answered
+	ShapeIdle               // many keep-alive connections, each silent after one request
+	ShapeSlow               // many clients that read a large body slowly
+	ShapeShake              // a TLS handshake per request
 )
 
 // Target is one place of the peer that a load asks for.
@@ -41,6 +42,10 @@ type Case struct {
 	Members  int  // backends behind a balancer; 0: one backend without
 	Prefixes int  // number of mapped prefixes; 0: the root alone
 	Hosts    int  // number of virtual hosts; 0: one
+
+	TLS     bool // for peers that know it
+	Resume  bool // ShapeShake: clients come back with a session ticket
+	Streams int  // of HTTP/2 at a time on each connection, by h2load; 0: HTTP/1.1
 }
 
 const (
@@ -74,9 +79,23 @@ func cases() []Case {
 			Targets: spread(n, func(i int) Target { return Target{Path: "/100", Host: hostName(i)} }), BodySize: 100, Hosts: n})
 	}
 	return append(list,
+		Case{Name: "tls-100b", Title: "100 B over TLS 1.3, 64 connections", Conns: 64, Targets: small, BodySize: 100, TLS: true},
+		Case{Name: "tls-1m", Title: "1 MB over TLS 1.3, 16 connections", Conns: 16, Targets: []Target{{Path: "/1m"}}, BodySize: mib, Bulk: true, TLS: true},
+		Case{Name: "tls-new", Title: "a full TLS 1.3 handshake (ECDSA P-256) per request", Shape: ShapeShake, Conns: 16, Targets: small, BodySize: 100, TLS: true},
+		Case{Name: "tls-resumed", Title: "a resumed TLS 1.3 handshake per request", Shape: ShapeShake, Conns: 16, Targets: small, BodySize: 100, TLS: true, Resume: true},
+		Case{Name: "h2-c1m100", Title: "100 B over HTTP/2, one connection, 100 streams", Conns: 1, Streams: 100, Targets: small, BodySize: 100, TLS: true},
+		Case{Name: "h2-c64m16", Title: "100 B over HTTP/2, 64 connections, 16 streams", Conns: 64, Streams: 16, Targets: small, BodySize: 100, TLS: true},
 		Case{Name: "idle10000", Title: "10,000 idle keep-alive connections", Shape: ShapeIdle, Conns: 10_000, Targets: small, BodySize: 100},
 		Case{Name: "slow1000", Title: "1,000 clients that read 1 MB slowly", Shape: ShapeSlow, Conns: 1000, Targets: []Target{{Path: "/1m"}}, BodySize: mib},
 	)
+}
+
+// scheme begins the case's URLs.
+func (c Case) scheme() string {
+	if c.TLS {
+		return "https://"
+	}
+	return "http://"
 }
 
 // spread returns the first, middle and last of n targets: a lookup that walks

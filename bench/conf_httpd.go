@@ -28,6 +28,9 @@ func httpdModules(s Site) [][2]string {
 			[2]string{"proxy_balancer_module", "mod_proxy_balancer.so"},
 			[2]string{"lbmethod_byrequests_module", "mod_lbmethod_byrequests.so"})
 	}
+	if s.Cert != "" {
+		list = append(list, [2]string{"socache_shmcb_module", "mod_socache_shmcb.so"}, [2]string{"ssl_module", "mod_ssl.so"}, [2]string{"http2_module", "mod_http2.so"})
+	}
 	return list
 }
 
@@ -67,6 +70,12 @@ func httpdConf(s Site, modules string, sizing bool) string {
 	p("ListenBacklog 4096")
 	if sizing {
 		b.WriteString(httpdProcesses)
+	}
+	if s.Cert != "" {
+		p("SSLEngine on\nSSLProtocol TLSv1.3\nSSLCertificateFile %s", s.Cert)
+	}
+	if s.Streams > 0 {
+		p("Protocols h2 http/1.1")
 	}
 	p("Timeout 600")
 	p("KeepAlive On")

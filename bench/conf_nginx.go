@@ -92,6 +92,15 @@ func nginxConf(s Site, tuned bool) string {
 		}
 		p("  }")
 	default:
+		if s.Cert != "" {
+			h2 := ""
+			if s.Streams > 0 {
+				h2 = " http2"
+			}
+			p("  ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.3; ssl_session_cache shared:bench:10m;", s.Cert, s.Cert)
+			p("  server { listen %s ssl%s backlog=4096; location / { proxy_pass http://pool; } }", listen, h2)
+			break
+		}
 		p("  server { listen %s backlog=4096; location / { proxy_pass http://pool; } }", listen)
 	}
 	p("}")

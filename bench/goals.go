@@ -41,6 +41,11 @@ func goals() []Goal {
 		Goal{Case: "newconn", Metric: CPU, Peer: "nginx", Limit: 1.10},
 		Goal{Case: "pp10000", Metric: CPU, Base: "pp10", Limit: 1.10},
 		Goal{Case: "vhosts10000", Metric: CPU, Base: "vhosts10", Limit: 1.10},
+		Goal{Case: "tls-100b", Metric: CPU, Peer: "nginx", Limit: 1.10},
+		Goal{Case: "tls-new", Metric: CPU, Peer: "nginx", Limit: 1.30},
+		Goal{Case: "tls-resumed", Metric: CPU, Peer: "nginx", Limit: 1.30},
+		Goal{Case: "h2-c1m100", Metric: CPU, Peer: "nginx", Limit: 1.20},
+		Goal{Case: "h2-c64m16", Metric: CPU, Peer: "nginx", Limit: 1.20},
 		Goal{Case: "idle10000", Metric: PerCon, Limit: 1.5 * kib},
 	)
 }

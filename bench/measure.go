@@ -79,7 +79,12 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 		return fail(err)
 	}
 	site := Site{Dir: dir, Port: port, Backends: b.backend.Ports[:max(1, c.Members)], Conns: c.Conns,
-		Prefixes: c.Prefixes, Hosts: c.Hosts, Cores: b.cores, Root: b.root}
+		Prefixes: c.Prefixes, Hosts: c.Hosts, Streams: c.Streams, Cores: b.cores, Root: b.root}
+	if c.TLS {
+		if site.Cert, err = b.certificate(); err != nil {
+			return fail(err)
+		}
+	}
 	if c.Log && !p.Floor {
 		site.LogFile = filepath.Join(dir, "access.log")
 	}
@@ -96,6 +101,8 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 		err = b.measureIdle(ctx, &s, child, c, port)
 	case ShapeSlow:
 		err = b.measureSlow(ctx, &s, child, c, port)
+	case ShapeShake:
+		err = b.measureShakes(ctx, &s, child, c, port)
 	default:
 		err = b.measureLoad(ctx, &s, child, c, site)
 	}
@@ -105,16 +112,24 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 	return s
 }
 
-// measureLoad is a sample by wrk.
+// load drives the port with wrk, or with h2load where it is to be HTTP/2.
+func (b *bench) load(ctx context.Context, dir string, c Case, port int, d time.Duration) (wrkResult, error) {
+	if c.Streams > 0 {
+		return runH2Load(ctx, c, port, d)
+	}
+	return runWrk(ctx, b.wrk, dir, c, port, d)
+}
+
+// measureLoad is a sample by wrk or h2load.
 func (b *bench) measureLoad(ctx context.Context, s *Sample, child *proc.Process, c Case, site Site) error {
 	warm := max(time.Second, b.duration/4)
-	first, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, warm)
+	first, err := b.load(ctx, site.Dir, c, site.Port, warm)
 	if err != nil {
 		return err
 	}
 	proc.ResetPeaks(child.PID())
 	w := b.watch(child)
-	r, err := runWrk(ctx, b.wrk, site.Dir, c, site.Port, b.duration)
+	r, err := b.load(ctx, site.Dir, c, site.Port, b.duration)
 	if err != nil {
 		return err
 	}
@@ -129,7 +144,7 @@ func (b *bench) measureLoad(ctx context.Context, s *Sample, child *proc.Process,
 	s.Errors, s.Detail = r.errors(), r.complaint()
 	s.set(Rate, done/r.Duration.Seconds())
 	s.set(CPU, float64(cpu.Microseconds())/done)
-	if !c.Bulk || r.Requests > 100 {
+	if c.Streams == 0 && (!c.Bulk || r.Requests > 100) { // h2load tells none
 		s.set(P50, float64(r.P50.Microseconds()))
 		s.set(P99, float64(r.P99.Microseconds()))
 	}

@@ -25,7 +25,9 @@ type Site struct {
 	Hosts    int
 	LogFile  string // combined access log; empty: none
 	Cores    int
-	Root     bool // started as root: servers that drop privileges need a user
+	Streams  int    // of HTTP/2 on each connection; 0: HTTP/1.1
+	Cert     string // file of the certificate and its key; empty: no TLS
+	Root     bool   // started as root: servers that drop privileges need a user
 }
 
 // Command is how a configured peer is started.
@@ -45,6 +47,7 @@ type Kind struct {
 	Package string   // Debian's name of the package; empty: not from Debian
 	Floor   bool     // passes bytes on and has no duties
 	Extra   bool     // runs only when asked for
+	TLS     bool     // takes part where there is TLS
 	// Write writes the configuration below Site.Dir and says how to start.
 	Write func(Site) (Command, error)
 }
@@ -52,12 +55,12 @@ type Kind struct {
 // kinds are the peers in the order of the tables.
 func kinds() []Kind {
 	return []Kind{
-		{Name: "sallyport", Title: "Sallyport", Env: "SALLYPORT_BIN", Version: []string{"-v"}, Write: writeSallyport},
-		{Name: "nginx", Title: "nginx", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Write: writeNginx},
+		{Name: "sallyport", TLS: true, Title: "Sallyport", Env: "SALLYPORT_BIN", Version: []string{"-v"}, Write: writeSallyport},
+		{Name: "nginx", TLS: true, Title: "nginx", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Write: writeNginx},
 		{Name: "haproxy", Title: "HAProxy", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Write: writeHAProxy},
 		{Name: "nginx-stock", Title: "nginx, buffers as they come", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Extra: true, Write: writeNginxStock},
 		{Name: "haproxy-stock", Title: "HAProxy without splicing", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Extra: true, Write: writeHAProxyStock},
-		{Name: "httpd", Title: "Apache httpd, event", Env: "HTTPD_BIN", Paths: []string{"/usr/sbin/apache2", "apache2", "httpd"}, Version: []string{"-v"}, Package: "apache2", Write: writeHTTPD},
+		{Name: "httpd", TLS: true, Title: "Apache httpd, event", Env: "HTTPD_BIN", Paths: []string{"/usr/sbin/apache2", "apache2", "httpd"}, Version: []string{"-v"}, Package: "apache2", Write: writeHTTPD},
 		{Name: "caddy", Title: "Caddy", Env: "CADDY_BIN", Paths: []string{"/usr/bin/caddy", "caddy"}, Version: []string{"version"}, Package: "caddy", Write: writeCaddy},
 		{Name: "nethttp", Title: "net/http ReverseProxy", Write: writeNetHTTP},
 		{Name: "relay", Title: "byte relay (the floor)", Floor: true, Write: writeRelay},

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,8 @@ import (
 func probe(peer Peer, c Case, port int, bodies string) error {
 	transport := &http.Transport{
 		DisableCompression: true,
+		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true},
+		ForceAttemptHTTP2:  c.Streams > 0,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", proc.Loopback(port))
@@ -40,7 +43,7 @@ func probe(peer Peer, c Case, port int, bodies string) error {
 		return fmt.Errorf("probe %s: %w", peer.Label, err)
 	}
 	for _, t := range c.Targets {
-		r, err := http.NewRequest(c.method(), "http://"+proc.Loopback(port)+t.Path, bytes.NewReader(make([]byte, c.Upload)))
+		r, err := http.NewRequest(c.method(), c.scheme()+proc.Loopback(port)+t.Path, bytes.NewReader(make([]byte, c.Upload)))
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", peer.Label, err)
 		}
@@ -95,7 +98,7 @@ func probeDuties(client *http.Client, c Case, port int) error {
 	}
 	var clientKept, backendKept bool
 	for range 24 {
-		r, err := http.NewRequest("GET", "http://"+proc.Loopback(port)+path, nil)
+		r, err := http.NewRequest("GET", c.scheme()+proc.Loopback(port)+path, nil)
 		if err != nil {
 			return err
 		}

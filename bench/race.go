@@ -22,6 +22,9 @@ func (b *bench) race(ctx context.Context, list []Case, peers []Peer, rounds int,
 				if p.Floor && c.Shape == ShapeIdle {
 					continue // it keeps a backend connection per client: no floor of anything
 				}
+				if c.TLS && !p.TLS {
+					continue
+				}
 				s := b.measure(ctx, p, c, round)
 				if ctx.Err() != nil {
 					return samples // a sample cut short says nothing

@@ -130,7 +130,7 @@ func runWrk(ctx context.Context, binary, dir string, c Case, port int, d time.Du
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(seconds)*time.Second+60*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-t1", fmt.Sprintf("-c%d", c.Conns), fmt.Sprintf("-d%ds", seconds),
-		"--latency", "--timeout", "20s", "-s", script, "http://"+proc.Loopback(port)+c.Targets[0].Path)
+		"--latency", "--timeout", "20s", "-s", script, c.scheme()+proc.Loopback(port)+c.Targets[0].Path)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return wrkResult{}, fmt.Errorf("run wrk: %w: %s", err, bytes.TrimSpace(out))

@@ -31,22 +31,9 @@ func TestH2Spec(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			root := t.TempDir()
-			for _, dir := range []string{root, root + "/.."} { // the server may be somebody else
-				if err := os.Chmod(dir, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			r := &run{t: t, s: s, p: p, via: c.via, root: root, vars: map[string]string{"ROOT": root},
-				backends: map[string]*backend{}, conns: map[string]*client{}, logs: map[string]*tail{}}
-			defer r.close()
-			if err := r.prepare(); err != nil {
-				t.Fatal(err)
-			}
-			if err := r.start(); err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command("go", append([]string{"tool", "h2spec", "-h", "127.0.0.1", "-p", r.port, "-P", "/x", "--strict", "-o", "10"}, c.args...)...)
+			stop, port := standing(t, p, s, c.via)
+			defer stop()
+			cmd := exec.Command("go", append([]string{"tool", "h2spec", "-h", "127.0.0.1", "-p", port, "-P", "/x", "--strict", "-o", "10"}, c.args...)...)
 			out, err := cmd.CombinedOutput()
 			sum := regexp.MustCompile(`(\d+) tests, (\d+) passed`).FindStringSubmatch(string(out))
 			if sum == nil || sum[1] != "146" {
@@ -60,4 +47,26 @@ func TestH2Spec(t *testing.T) {
 			}
 		})
 	}
+}
+
+// standing starts the program with a script's configuration, for tests that
+// are no scripts, and gives its port.
+func standing(t *testing.T, p Program, s *Script, via Via) (stop func(), port string) {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{root, root + "/.."} { // the server may be somebody else
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &run{t: t, s: s, p: p, via: via, root: root, vars: map[string]string{"ROOT": root},
+		backends: map[string]*backend{}, conns: map[string]*client{}, logs: map[string]*tail{}}
+	if err := r.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.start(); err != nil {
+		r.close()
+		t.Fatal(err)
+	}
+	return r.close, r.port
 }
