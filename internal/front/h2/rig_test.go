@@ -89,9 +89,7 @@ func newHouse(t *testing.T) *house {
 		if n := h.visits.Load(); n != 0 {
 			t.Errorf("%d visits have not ended", n)
 		}
-		if n := h.front.Running(); n != 0 {
-			t.Errorf("%d still running", n)
-		}
+		eventually(t, "nothing is running", func() bool { return h.front.Running() == 0 })
 		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+1 })
 		w.Close()
 	})
