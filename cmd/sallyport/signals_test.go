@@ -418,6 +418,7 @@ func TestReloadAsUser(t *testing.T) {
 	s.port = low
 	s.get("/after")
 	f.until("the access log", func() bool { return s.read("logs/access.log") == "/after\n" })
+	f.until("the piped log", func() bool { return s.read("logs/piped.log") == "root /before\nroot /after\n" })
 
 	// A file that only root may read.
 	s.write("httpd.conf", asNobody+"Redirect /secret /known\n")
