@@ -18,6 +18,7 @@ import (
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/expr"
+	"sallyport/internal/freshfile"
 )
 
 // rewriteMap is one RewriteMap. Its contents change with the file's.
@@ -28,11 +29,7 @@ type rewriteMap struct {
 	pure   func(string) string // of an int: map
 	random bool
 
-	mu      sync.Mutex
-	entries map[string]string
-	stamp   time.Time
-	size    int64
-	checked time.Time
+	entries *freshfile.File[map[string]string] // of a txt: or rnd: map
 
 	prog program
 }
@@ -46,6 +43,7 @@ func newMap(c *conf.Cmd, args []string) (*rewriteMap, error) {
 	switch m.kind {
 	case "txt", "rnd":
 		m.file, m.random = c.Path(arg), m.kind == "rnd"
+		m.entries = freshfile.New(m.file, readMap)
 		if _, err := os.Stat(m.file); err != nil {
 			return nil, &diag.Err{Text: "RewriteMap: file for map " + m.name + " not found:" + m.file, Word: 2}
 		}
@@ -108,37 +106,20 @@ func (m *rewriteMap) find(n *run, key string) string {
 	return v
 }
 
-// look reads the file again when it has changed, and asks it.
+// look asks the file.
 func (m *rewriteMap) look(n *run, key string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if now := time.Now(); m.entries == nil || now.Sub(m.checked) > time.Second {
-		m.checked = now
-		fi, err := os.Stat(m.file)
-		if err != nil {
-			n.x.LogErr(errorlog.Error, "rewrite", err, "AH00656: mod_rewrite: can't access text RewriteMap file %s", m.file)
-			return ""
-		}
-		if m.entries == nil || !fi.ModTime().Equal(m.stamp) || fi.Size() != m.size {
-			m.stamp, m.size = fi.ModTime(), fi.Size()
-			m.entries = readMap(m.file)
-		}
+	entries, err := m.entries.Get(n.x.Received)
+	if err != nil {
+		n.x.LogErr(errorlog.Error, "rewrite", err, "AH00656: mod_rewrite: can't access text RewriteMap file %s", m.file)
 	}
-	return m.entries[key]
+	return entries[key]
 }
 
 // readMap reads lines of "key value"; the first of a key counts.
-func readMap(file string) map[string]string {
+func readMap(text string) map[string]string {
 	out := map[string]string{}
-	f, err := os.Open(file)
-	if err != nil {
-		return out
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		w := strings.Fields(lines.Text())
+	for line := range strings.Lines(text) {
+		w := strings.Fields(line)
 		if len(w) < 2 || w[0][0] == '#' {
 			continue
 		}
