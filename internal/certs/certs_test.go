@@ -108,14 +108,15 @@ func (r *rig) spec(change func(*Spec)) *Spec {
 	return s
 }
 
-// use commits one spec and starts.
+// use settles one spec and starts.
 func (r *rig) use(s *Spec) *Domain {
 	r.t.Helper()
 	f := r.Draft(r.store)
 	d := f.Add(s)
-	if err := f.Commit(); err != nil {
+	if err := f.Prepare(); err != nil {
 		r.t.Fatal(err)
 	}
+	r.Settle()
 	r.Start()
 	return d
 }
@@ -254,7 +255,7 @@ esac
 	}
 }
 
-// TestReload: the Domain stays over commits; another name gets another
+// TestReload: the Domain stays over reloads; another name gets another
 // certificate, and until then the old one is shown.
 func TestReload(t *testing.T) {
 	ca := pebbletest.Start(t, pebbletest.Options{})
@@ -271,14 +272,15 @@ func TestReload(t *testing.T) {
 	r.until("three names", func() bool { return len(leaf(t, d, "a.test").DNSNames) == 3 })
 	f := r.Draft(r.store)
 	f.Add(r.spec(func(s *Spec) { s.Name, s.Names = "z.test", []string{"z.test"} }))
-	if r.at("z.test") != nil {
-		t.Error("a draft has an effect")
-	}
-	if err := f.Commit(); err != nil {
+	if err := f.Prepare(); err != nil {
 		t.Fatal(err)
 	}
-	if r.at("a.test") != nil || r.at("z.test") == nil {
-		t.Error("the commit has not replaced the domains")
+	if r.at("z.test") != nil || r.at("a.test") != d {
+		t.Error("a draft has an effect")
+	}
+	r.Settle()
+	if r.at("a.test") != nil || r.at("z.test") == nil || d.cancel != nil {
+		t.Error("the domains have not been replaced")
 	}
 }
 
@@ -395,11 +397,11 @@ func TestStore(t *testing.T) {
 	bad := &Store{Dir: filepath.Join(r.store.Dir, "domains", "a.test", "pubcert.secp256r1.pem", "md")}
 	f := r.Draft(bad)
 	f.Add(r.spec(nil))
-	if err := f.Commit(); err == nil || !strings.Contains(err.Error(), "MDStoreDir") {
+	if err := f.Prepare(); err == nil || !strings.Contains(err.Error(), "MDStoreDir") {
 		t.Errorf("a store below a file: %v", err)
 	}
 	if r.at("a.test") != d {
-		t.Error("a failed commit has changed something")
+		t.Error("a store that can't be opened has changed something")
 	}
 }
 

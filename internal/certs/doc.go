@@ -6,8 +6,8 @@
 //
 // A Spec (spec.go) says what somebody wants: names, keys, which authority. The
 // room md makes one per managed domain each time a configuration is built, and
-// puts them into a Draft (manager.go), which is committed when the snapshot
-// opens. From a Spec a Domain (domain.go) comes to life: it lives beside the
+// puts them into a Draft (manager.go), which is prepared when the snapshot opens
+// and settled when that serves. From a Spec a Domain (domain.go) comes to life: it lives beside the
 // snapshots, under its name, keeps its certificates over reloads, and has one
 // goroutine that looks after them. A handshake only loads a pointer.
 //

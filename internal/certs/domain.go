@@ -61,7 +61,7 @@ func (d *Domain) Ready() bool {
 func (d *Domain) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s := d.shown.Load()
 	if s == nil {
-		return nil, nil // never committed
+		return nil, nil // never prepared
 	}
 	for _, c := range s.certs[:len(s.certs)-1] {
 		if hello.SupportsCertificate(c) == nil {

@@ -21,10 +21,11 @@ type Manager struct {
 	stop context.CancelFunc
 	done sync.WaitGroup // the domains' goroutines
 
-	byHost atomic.Pointer[map[string]*Domain] // of the committed Draft
+	byHost atomic.Pointer[map[string]*Domain] // of the settled Draft
 
 	mu      sync.Mutex
-	domains map[domainKey]*Domain // committed
+	domains map[domainKey]*Domain // settled
+	pending *Draft                // prepared
 	started bool
 }
 
@@ -102,31 +103,55 @@ type Draft struct {
 func (m *Manager) Draft(store *Store) *Draft { return &Draft{m: m, store: store} }
 
 // Add has the draft want a domain. What it returns is that Domain, maybe alive
-// already: it serves handshakes from the commit on.
+// already: it serves handshakes once the draft is prepared.
 func (f *Draft) Add(s *Spec) *Domain {
 	f.m.mu.Lock()
 	d := f.m.domains[domainKey{f.store.Dir, s.Name}]
 	f.m.mu.Unlock()
 	if d == nil {
 		d = &Domain{manager: f.m, store: f.store, wake: make(chan struct{}, 1)}
-		d.spec.Store(s) // until the commit nobody else sees it
+		d.spec.Store(s) // until then nobody else sees it
 	}
 	f.domains, f.specs = append(f.domains, d), append(f.specs, s)
 	return d
 }
 
-// Commit makes the draft's domains those of the process: it opens the store,
-// reads what is there, and has the others left alone. On an error nothing has
-// changed.
-func (f *Draft) Commit() error {
-	m := f.m
+// Prepare opens the store and reads what it has for domains that are new: after
+// it the next Settle can't fail. On an error nothing has changed.
+func (f *Draft) Prepare() error {
 	if len(f.domains) > 0 {
 		if err := f.store.open(); err != nil {
 			return err
 		}
 	}
+	for i, d := range f.domains {
+		if d.shown.Load() == nil {
+			d.load(f.specs[i])
+		}
+	}
+	f.m.mu.Lock()
+	f.m.pending = f
+	f.m.mu.Unlock()
+	return nil
+}
+
+// Discard forgets what was prepared: the configuration will not be used.
+func (m *Manager) Discard() {
+	m.mu.Lock()
+	m.pending = nil
+	m.mu.Unlock()
+}
+
+// Settle makes the domains of the Draft that was prepared those of the process,
+// or none where none was. The others are left alone from now on.
+func (m *Manager) Settle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	f := m.pending
+	m.pending = nil
+	if f == nil {
+		f = new(Draft)
+	}
 	next := make(map[domainKey]*Domain, len(f.domains))
 	hosts := map[string]*Domain{}
 	for i, d := range f.domains {
@@ -152,5 +177,4 @@ func (f *Draft) Commit() error {
 		}
 		d.look()
 	}
-	return nil
 }

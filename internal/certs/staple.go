@@ -76,7 +76,7 @@ func (d *Domain) staple(ctx context.Context, s *Spec, now time.Time) time.Time {
 		}
 	}
 	if changed {
-		// Only this goroutine and a commit change what is shown; a commit's goes
+		// Only this goroutine and Settle change what is shown; Settle's goes
 		// first, and has this looked at again.
 		d.shown.CompareAndSwap(sh, &shown{certs: certs, ready: true})
 	}

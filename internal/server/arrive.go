@@ -59,6 +59,10 @@ func (a *arrivals) stop() {
 // arrive lets a connection in, after its PROXY header where one comes first.
 func (s *Server) arrive(nc net.Conn) {
 	snap := s.current.Load()
+	if !snap.Announces() {
+		s.front.Serve(nc, netip.AddrPort{})
+		return
+	}
 	local, remote := addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr())
 	if !snap.Announced(local, remote) {
 		s.front.Serve(nc, netip.AddrPort{})

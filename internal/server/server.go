@@ -148,11 +148,13 @@ func (s *Server) Use(snap *snapshot.Snapshot, listens []Listen, workers int) err
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
 	if err := snap.Open(); err != nil {
+		s.Certs.Discard()
 		for _, pc := range fresh {
 			pc.Close()
 		}
 		return errors.Join(append([]error{err}, turn.undo()...)...)
 	}
+	s.Certs.Settle()
 	old := s.current.Swap(snap)
 	s.board.turns.Add(1)
 	s.board.loaded.Store(time.Now().UnixNano())

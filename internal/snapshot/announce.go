@@ -56,9 +56,12 @@ func newAnnounce(a *module.Announced, h *hosts) *announce {
 	return out
 }
 
+// Announces reports whether any connection begins with a PROXY header.
+func (s *Snapshot) Announces() bool { return s.announce != nil }
+
 // Announced reports whether a connection begins with a PROXY header.
 func (s *Snapshot) Announced(local, remote netip.AddrPort) bool {
-	return s.announce != nil && s.announce.at(local) && !s.announce.except(remote.Addr())
+	return s.Announces() && s.announce.at(local) && !s.announce.except(remote.Addr())
 }
 
 func (a *announce) at(local netip.AddrPort) bool {

@@ -65,7 +65,7 @@ func compile(b *module.Build) func(*module.Plan) {
 	var draft *certs.Draft
 	if b.Env.Certs != nil && !b.Env.Test {
 		draft = b.Env.Certs.Draft(bd.store())
-		b.Open(module.Opening{Open: draft.Commit}) // an empty one ends those of before
+		b.Open(module.Opening{Open: draft.Prepare})
 	}
 	if len(bd.groups) == 0 {
 		return nil
