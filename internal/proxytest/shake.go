@@ -16,6 +16,7 @@ type clientTLS struct {
 	min, max uint16
 	alpn     []string
 	resume   string // connections with the same word share their sessions
+	proxy    string // the client's address in a PROXY header; "": none
 }
 
 // parseTLS reads what stands behind `tls`.
@@ -44,6 +45,8 @@ func parseTLS(text string) (*clientTLS, error) {
 			t.alpn = strings.Split(value, "+")
 		case "resume":
 			t.resume = value
+		case "proxy":
+			t.proxy = value
 		default:
 			return nil, fmt.Errorf("tls: unknown word %q", w)
 		}
@@ -76,6 +79,9 @@ func (r *run) dialTLS(addr string, t *clientTLS) (*client, error) {
 	}
 	tc := tls.Client(nc, cfg)
 	nc.SetDeadline(time.Now().Add(stepTimeout))
+	if t.proxy != "" {
+		fmt.Fprintf(nc, "PROXY TCP4 %s 192.0.2.1 40001 443\r\n", t.proxy)
+	}
 	if err := tc.Handshake(); err != nil {
 		nc.Close()
 		return nil, &handshakeError{err}
