@@ -49,7 +49,10 @@ type desk struct {
 func compile(b *module.Build) func(*module.Plan) {
 	d := &desk{manager: b.Env.Manager, charts: b.Env.Charts, reg: b.Env.Live, now: b.Env.Now, built: core.Built(), methods: methodNames(b)}
 	d.hcheck = slices.Contains(b.Config.Modules, "proxy_hcheck_module")
-	if d.charts != nil && core.Handled(b, handlerName) {
+	if d.charts == nil {
+		d.charts = new(chart.Recorder) // stays empty
+	}
+	if core.Handled(b, handlerName) {
 		b.Open(module.Opening{
 			Open: func() error { d.charts.Want(true); return nil },
 			Close: func() {
