@@ -208,8 +208,8 @@ func (r *run) serverTLS(d Declared) (*tls.Config, error) {
 
 // Secured is what a backend or a client knows of the TLS below a message.
 type Secured struct {
-	SNI, Version, Client string
-	Resumed              bool
+	SNI, Version, Client, Cipher string
+	Resumed                      bool
 }
 
 func securedOf(c net.Conn) *Secured {
@@ -218,7 +218,7 @@ func securedOf(c net.Conn) *Secured {
 		return nil
 	}
 	cs := tc.ConnectionState()
-	s := &Secured{SNI: cs.ServerName, Resumed: cs.DidResume, Version: strings.TrimPrefix(tls.VersionName(cs.Version), "TLS ")}
+	s := &Secured{SNI: cs.ServerName, Resumed: cs.DidResume, Cipher: tls.CipherSuiteName(cs.CipherSuite), Version: strings.TrimPrefix(tls.VersionName(cs.Version), "TLS ")}
 	if len(cs.PeerCertificates) > 0 {
 		s.Client = cs.PeerCertificates[0].Subject.CommonName
 	}
@@ -232,7 +232,7 @@ func (s *Secured) check(text string) string {
 		return "the connection is not over TLS"
 	}
 	word, want, _ := strings.Cut(text, " ")
-	got := map[string]string{"sni": s.SNI, "version": s.Version, "client": s.Client, "resumed": map[bool]string{true: "yes", false: "no"}[s.Resumed]}[word]
+	got := map[string]string{"sni": s.SNI, "version": s.Version, "client": s.Client, "cipher": s.Cipher, "resumed": map[bool]string{true: "yes", false: "no"}[s.Resumed]}[word]
 	if got == "" {
 		got = "none"
 	}

@@ -157,6 +157,8 @@ var proxyDirectives = []conf.Directive{
 		Help: "SSL switch for the proxy protocol engine ('on', 'off')"},
 	{Name: "SSLProxyProtocol", In: inProxy, Args: conf.Raw, Set: far.Do(setProxyProtocol),
 		Help: "SSL Proxy: enable or disable SSL protocol flavors ('[+-][TLSv1|TLSv1.1|TLSv1.2|TLSv1.3] ...')"},
+	{Name: "SSLProxyCipherSuite", In: inProxy, Args: conf.OneTwo, Set: far.Do(setProxyCiphers),
+		Help: "SSL Proxy: colon-delimited list of permitted SSL ciphers, optionally preceded by a protocol"},
 	{Name: "SSLProxyVerify", In: inProxy, Args: conf.One, Set: far.Do(setProxyVerify),
 		Help: "SSL Proxy: whether to verify the remote certificate ('none', 'optional', 'require', 'optional_no_ca')"},
 	{Name: "SSLProxyVerifyDepth", In: inProxy, Args: conf.One, Set: far.Do(setProxyDepth),

@@ -7,6 +7,7 @@ import (
 	"sallyport/internal/backend/secure"
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/tlsconf"
 )
 
 func setProxyVerify(c *conf.Cmd, p *proxyConf, args []string) error {
@@ -61,4 +62,42 @@ func setProxyCRLCheck(c *conf.Cmd, p *proxyConf, args []string) error {
 		p.CRLCheck = conf.Some(c, k)
 	}
 	return err
+}
+
+func setProxyCiphers(c *conf.Cmd, p *proxyConf, args []string) error {
+	spec, which := args[0], "SSL"
+	if len(args) == 2 {
+		which, spec = args[0], args[1]
+	}
+	n := len(args)
+	switch strings.ToLower(which) {
+	case "ssl":
+		list, err := tlsconf.ParseCiphers(spec)
+		if err != nil {
+			return &diag.Err{Text: "SSLProxyCipherSuite: " + err.Error(), Expected: "an OpenSSL cipher list, such as HIGH:!aNULL", Word: n}
+		}
+		if len(list.IDs) == 0 {
+			return &diag.Err{Text: "SSLProxyCipherSuite: Sallyport has none of these ciphers", Expected: "a list such as HIGH:!aNULL", Word: n}
+		}
+		if len(list.Lacking) > 0 {
+			c.Warn("SSLProxyCipherSuite: Sallyport does not have "+strings.Join(list.Lacking, ", "), "")
+		}
+		if len(list.Weak) > 0 {
+			c.Warn("SSLProxyCipherSuite: these are no longer safe: "+strings.Join(list.Weak, ", "), "")
+		}
+		p.Suites = conf.Some(c, list.IDs)
+	case "tlsv1.3":
+		lacking, surplus, err := tlsconf.ParseCiphers13(spec)
+		switch {
+		case err != nil:
+			return &diag.Err{Text: "SSLProxyCipherSuite TLSv1.3: " + err.Error(), Word: n}
+		case len(lacking) > 0:
+			c.Warn("SSLProxyCipherSuite TLSv1.3: Sallyport does not have "+strings.Join(lacking, ", "), "")
+		case len(surplus) > 0:
+			c.Warn("SSLProxyCipherSuite TLSv1.3: "+strings.Join(surplus, ", ")+" will be offered too", "")
+		}
+	default:
+		return &diag.Err{Text: "procotol '" + which + "' not supported", Expected: "SSL or TLSv1.3", Word: 1}
+	}
+	return nil
 }
