@@ -38,6 +38,17 @@ func ratios(a, b map[int]float64) []float64 {
 	return list
 }
 
+// differences are those of the rounds that both have.
+func differences(a, b map[int]float64) []float64 {
+	var list []float64
+	for round, x := range a {
+		if y, ok := b[round]; ok {
+			list = append(list, x-y)
+		}
+	}
+	return list
+}
+
 // faults counts a peer's errors in a case, a failed sample as one.
 func faults(samples []Sample, name, peer string) int64 {
 	var n int64

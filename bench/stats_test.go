@@ -89,6 +89,24 @@ func TestGoalsResolve(t *testing.T) {
 	}
 }
 
+// What a balancer costs is a difference, not a ratio.
+func TestDifferenceGoal(t *testing.T) {
+	samples := []Sample{
+		sample("100b-c64", "x", 1, CPU, 9), sample("balancer8", "x", 1, CPU, 9.4),
+		sample("100b-c64", "x", 2, CPU, 8), sample("balancer8", "x", 2, CPU, 8.2),
+		sample("100b-c64", "x", 3, CPU, 8),
+	}
+	for _, v := range judge(samples, "x") {
+		if v.More {
+			if !v.Measured || !v.Met() || v.Spread.Median < 0.15 || v.Spread.Median > 0.45 || v.String() != "CPU per request ≤ 100b-c64 + 0.5 µs" {
+				t.Errorf("%s: %+v", v, v)
+			}
+			return
+		}
+	}
+	t.Error("no such goal")
+}
+
 func TestReport(t *testing.T) {
 	chosen, err := chooseCases("100b-c64")
 	if err != nil {
