@@ -11,8 +11,6 @@ import (
 // Config is a balancer's settings, resolved with their defaults.
 type Config struct {
 	Method Method // required
-	// Methods finds the method an operator switches to; nil: none can be.
-	Methods func(name string) Method
 	// StickyCookie "" means no sticky sessions at all.
 	StickyCookie, StickyPath string
 	Separator                byte // between session and route; 0: Off
@@ -46,48 +44,43 @@ type Config struct {
 // Balancer is one server's view of a balancer: its own settings over members
 // and state it may share with other servers. Safe for use by many goroutines.
 type Balancer struct {
-	name string // with "balancer://"
-	desk *live.Desk
+	name string                 // with "balancer://"
 	conf atomic.Pointer[Config] // not changed, but replaced
 	g    *group
 	// What the present method wants to know of requests and answers.
 	keyed, paced, sticky atomic.Bool
 
-	// Guarded by the live balancer's lock: conf with the operators' edits
-	// laid over it, and the edits that are in it.
+	// Guarded by the live balancer's lock.
 	set    settings
-	edited *live.BalancerEdit
 	budget budget
 	gen    uint64 // of the group's members, as set knows them
 }
 
-// settings are a Config after edits.
+// settings are a Config with what depends on the members.
 type settings struct {
 	Config
-	stickyCookie, stickyPath string
-	maxAttempts              int
+	maxAttempts int
 }
 
 // New makes the balancer of that name ("balancer://x") from members that
 // belong to no other. All workers must be of the live balancer lb.
-func New(name string, lb *live.Balancer, desk *live.Desk, c Config, members []*Member) *Balancer {
+func New(name string, lb *live.Balancer, c Config, members []*Member) *Balancer {
 	g := &group{live: lb, members: slices.Clone(members), stale: true, rampDue: never}
 	g.cand.random = c.Seed
 	for i, m := range g.members {
 		m.index, m.slot, m.other = int32(i), -1, -1
 		m.id = identity(m.URL())
 	}
-	return view(g, name, desk, c)
+	return view(g, name, c)
 }
 
 // With makes another server's view: the same members and standings, other
 // settings.
-func (b *Balancer) With(desk *live.Desk, c Config) *Balancer { return view(b.g, b.name, desk, c) }
+func (b *Balancer) With(c Config) *Balancer { return view(b.g, b.name, c) }
 
-func view(g *group, name string, desk *live.Desk, c Config) *Balancer {
-	b := &Balancer{name: name, desk: desk, g: g, budget: budget{saved: budgetStart}}
+func view(g *group, name string, c Config) *Balancer {
+	b := &Balancer{name: name, g: g, budget: budget{saved: budgetStart}}
 	b.conf.Store(&c)
-	b.edited = desk.Edit()
 	b.resolve()
 	return b
 }
@@ -149,23 +142,10 @@ func (b *Balancer) forget() {
 	b.g.live.Changed()
 }
 
-// resolve lays the edits over the configuration; locked or not yet shared.
+// resolve works out what the configuration leaves open; locked or not yet shared.
 func (b *Balancer) resolve() {
 	s := settings{Config: *b.conf.Load()}
-	s.stickyCookie, s.stickyPath = s.StickyCookie, s.StickyPath
 	s.maxAttempts = s.MaxAttempts
-	if e := b.edited; e != nil {
-		s.stickyCookie = e.StickyCookie.Or(s.stickyCookie)
-		s.stickyPath = e.StickyPath.Or(s.stickyPath)
-		s.maxAttempts = e.MaxAttempts.Or(s.maxAttempts)
-		s.NoFailover = e.NoFailover.Or(s.NoFailover)
-		s.Timeout = e.Timeout.Or(s.Timeout)
-		if e.Method.Is && s.Methods != nil {
-			if m := s.Methods(e.Method.V); m != nil {
-				s.Method = m
-			}
-		}
-	}
 	if s.maxAttempts < 0 {
 		s.maxAttempts = max(len(b.g.members)-1, 0)
 	}
@@ -173,21 +153,15 @@ func (b *Balancer) resolve() {
 	_, paced := s.Method.(Paced)
 	b.keyed.Store(keyed)
 	b.paced.Store(paced)
-	b.sticky.Store(s.stickyPath != "" && s.stickyCookie != "")
+	b.sticky.Store(s.StickyPath != "" && s.StickyCookie != "")
 	b.set = s
 }
 
-// refresh takes in edits that have landed since the last election; locked.
+// refresh takes notice of members that came or went; locked.
 func (b *Balancer) refresh() {
-	e := b.desk.Edit()
-	if e == b.edited && b.gen == b.g.gen {
-		return
-	}
-	before := b.set.Method
-	b.edited, b.gen = e, b.g.gen
-	b.resolve()
-	if b.set.Method != before { // as in httpd, another method starts from nothing
-		b.forget()
+	if b.gen != b.g.gen {
+		b.gen = b.g.gen
+		b.resolve()
 	}
 }
 
@@ -233,7 +207,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 	p.waiter.Want = nil
 
 	var s session
-	if b.set.stickyCookie != "" {
+	if b.set.StickyCookie != "" {
 		s = b.set.findSession(r.URL, r.Cookie)
 	}
 	var m *Member
@@ -278,7 +252,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 		if m = b.choose(now, r, p); m == nil {
 			return b.refuse(AllDown)
 		}
-		p.RouteChanged = p.RouteChanged || b.set.stickyCookie != ""
+		p.RouteChanged = p.RouteChanged || b.set.StickyCookie != ""
 	}
 	p.fill(b, m, s, now)
 	p.reseal = p.reseal || b.conf.Load().Signer != nil && !signed

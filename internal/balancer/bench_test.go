@@ -24,7 +24,7 @@ func many(method string, n int, sticky bool, cycle ...int32) *balancer.Balancer 
 	if sticky {
 		c.StickyCookie, c.StickyPath = "ROUTEID", "routeid"
 	}
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), c, members)
+	b := balancer.New("balancer://x", d.Balancer(key), c, members)
 	d.Commit()
 	return b
 }

@@ -211,6 +211,7 @@ func play(t *testing.T, seed uint64) bool {
 		n = 16 + rnd.IntN(8) // enough for the index of routes
 	}
 	reg := live.NewRegistry()
+	ed := newEditor(reg)
 	key := live.BalancerKey{Name: "x"}
 	d := reg.Begin()
 	var members []*balancer.Member
@@ -228,11 +229,11 @@ func play(t *testing.T, seed uint64) bool {
 			w.redirect = string(rune('a' + rnd.IntN(n)))
 		}
 		m.members = append(m.members, w)
-		lw := d.Worker(live.WorkerKey{Balancer: key, URL: w.name}, live.Configured{
+		lw := ed.worker(d, live.WorkerKey{Balancer: key, URL: w.name}, live.Configured{
 			Factor: int32(w.factor), LBSet: uint8(w.set), Route: w.route, Redirect: w.redirect, Flags: w.flags})
 		members = append(members, &balancer.Member{Worker: lw, Retry: w.retry})
 	}
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), balancer.Config{
+	b := balancer.New("balancer://x", d.Balancer(key), balancer.Config{
 		Method: methods(m.method), MaxAttempts: -1, StickyCookie: "S", StickyPath: "S", Separator: '.', NoForceRecovery: !m.force,
 	}, members)
 	d.Commit()
@@ -331,22 +332,22 @@ func play(t *testing.T, seed uint64) bool {
 			i := rnd.IntN(n)
 			f := []live.Flags{live.Disabled, live.Stopped, live.Draining, live.Standby, live.Spare}[rnd.IntN(5)]
 			w := m.members[i]
-			e := live.Edit{Balancer: key, URL: w.name}
+			e := edit{key: live.WorkerKey{Balancer: key, URL: w.name}}
 			if w.flags&f != 0 {
 				w.flags &^= f
-				e.Worker.Off = f
+				e.off = f
 			} else {
 				w.flags |= f
-				e.Worker.On = f
+				e.on = f
 			}
 			say("edit %s to %v", w.name, w.flags)
-			reg.Apply(e)
+			ed.apply(e)
 		case k < 19:
 			i := rnd.IntN(n)
 			w := m.members[i]
 			factor := factors[rnd.IntN(len(factors))]
 			say("edit %s factor %d", w.name, factor)
-			reg.Apply(live.Edit{Balancer: key, URL: w.name, Worker: live.WorkerEdit{Factor: live.To(int32(factor))}})
+			ed.apply(edit{key: live.WorkerKey{Balancer: key, URL: w.name}, factor: int32(factor)})
 			if w.factor = factor; n == 1 {
 				w.factor = 100
 			}
@@ -356,7 +357,8 @@ func play(t *testing.T, seed uint64) bool {
 		default:
 			i := rnd.IntN(n)
 			m.members[i].set = rnd.IntN(4)
-			reg.Apply(live.Edit{Balancer: key, URL: m.members[i].name, Worker: live.WorkerEdit{LBSet: live.To(uint8(m.members[i].set))}})
+			set := uint8(m.members[i].set)
+			ed.apply(edit{key: live.WorkerKey{Balancer: key, URL: m.members[i].name}, set: &set})
 			say("edit %s set %d", m.members[i].name, m.members[i].set)
 		}
 		if rnd.IntN(10) == 0 {

@@ -51,21 +51,21 @@ func TestWeights(t *testing.T) {
 func TestRules(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
-		b, reg, key := rulesBalancer(rnd)
+		b, ed, key := rulesBalancer(rnd)
 		now := start
 		used, of := map[*balancer.Member]bool{}, -1
 		for range 60 {
 			now = now.Add(time.Duration(rnd.IntN(3000)) * time.Millisecond)
 			if rnd.IntN(4) == 0 {
 				m := b.Members()[rnd.IntN(len(b.Members()))]
-				e := live.Edit{Balancer: key, URL: m.URL()}
+				e := edit{key: live.WorkerKey{Balancer: key, URL: m.URL()}}
 				f := []live.Flags{live.Stopped, live.Disabled, live.Draining}[rnd.IntN(3)]
 				if rnd.IntN(2) == 0 {
-					e.Worker.On = f
+					e.on = f
 				} else {
-					e.Worker.Off = f
+					e.off = f
 				}
-				reg.Apply(e)
+				ed.apply(e)
 				clear(used)
 			}
 			var p balancer.Pick
@@ -105,21 +105,22 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func rulesBalancer(rnd *rand.Rand) (*balancer.Balancer, *live.Registry, live.BalancerKey) {
+func rulesBalancer(rnd *rand.Rand) (*balancer.Balancer, *editor, live.BalancerKey) {
 	reg := live.NewRegistry()
+	ed := newEditor(reg)
 	key := live.BalancerKey{Name: "x"}
 	d := reg.Begin()
 	var members []*balancer.Member
 	for i := range 1 + rnd.IntN(9) {
 		f := []live.Flags{0, 0, 0, live.Spare, live.Standby, live.Stopped, live.Draining}[rnd.IntN(7)]
-		w := d.Worker(live.WorkerKey{Balancer: key, URL: fmt.Sprintf("m%d", i)},
+		w := ed.worker(d, live.WorkerKey{Balancer: key, URL: fmt.Sprintf("m%d", i)},
 			live.Configured{Factor: int32(100 * (1 + rnd.IntN(4))), LBSet: uint8(rnd.IntN(3)), Flags: f})
 		members = append(members, &balancer.Member{Worker: w, Retry: 5 * time.Second})
 	}
 	method := []string{"byrequests", "bybusyness", "bytraffic"}[rnd.IntN(3)]
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), balancer.Config{Method: methods(method)}, members)
+	b := balancer.New("balancer://x", d.Balancer(key), balancer.Config{Method: methods(method)}, members)
 	d.Commit()
-	return b, reg, key
+	return b, ed, key
 }
 
 // set is the lowest set with anyone who may serve; -1 when there is none.
@@ -164,22 +165,23 @@ func roles(b *balancer.Balancer) (s string) {
 // -race. In the end nobody is busy, and every election was counted once.
 func TestTogether(t *testing.T) {
 	reg := live.NewRegistry()
+	ed := newEditor(reg)
 	key := live.BalancerKey{Name: "x"}
 	build := func(extra int) *balancer.Balancer {
 		d := reg.Begin()
 		var members []*balancer.Member
 		for i := range 6 + extra {
-			w := d.Worker(live.WorkerKey{Balancer: key, URL: fmt.Sprintf("m%d", i)},
+			w := ed.worker(d, live.WorkerKey{Balancer: key, URL: fmt.Sprintf("m%d", i)},
 				live.Configured{Factor: int32(100 + 50*(i%3)), LBSet: uint8(i / 4), Route: fmt.Sprint(i)})
 			members = append(members, &balancer.Member{Worker: w, Retry: time.Millisecond})
 		}
-		b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key),
-			balancer.Config{Method: methods("byrequests"), Methods: methods, MaxAttempts: -1, StickyCookie: "S", StickyPath: "S", Separator: '.'}, members)
+		b := balancer.New("balancer://x", d.Balancer(key),
+			balancer.Config{Method: methods("byrequests"), MaxAttempts: -1, StickyCookie: "S", StickyPath: "S", Separator: '.'}, members)
 		d.Commit()
 		return b
 	}
 	first := build(0)
-	view := first.With(&live.Desk{}, balancer.Config{Method: methods("bybusyness"), MaxAttempts: 2})
+	view := first.With(balancer.Config{Method: methods("bybusyness"), MaxAttempts: 2})
 	all := []*balancer.Balancer{first, view}
 	var mu sync.Mutex
 	some := func(rnd *rand.Rand) *balancer.Balancer {
@@ -220,19 +222,20 @@ func TestTogether(t *testing.T) {
 	wg.Go(func() {
 		rnd := rand.New(rand.NewPCG(9, 9))
 		for range 300 {
-			e := live.Edit{Balancer: key, URL: fmt.Sprintf("m%d", rnd.IntN(8))}
+			e := edit{key: live.WorkerKey{Balancer: key, URL: fmt.Sprintf("m%d", rnd.IntN(8))}}
 			switch rnd.IntN(4) {
 			case 0:
-				e.Worker.Factor = live.To(int32(100 + rnd.IntN(500)))
+				e.factor = int32(100 + rnd.IntN(500))
 			case 1:
-				e.Worker.On = live.Disabled
+				e.on = live.Disabled
 			case 2:
-				e.Revert = true
+				e.revert = true
 			case 3:
-				e.URL = ""
-				e.Settings.Method = live.To([]string{"byrequests", "bytraffic", "bybusyness"}[rnd.IntN(3)])
+				name := []string{"byrequests", "bytraffic", "bybusyness"}[rnd.IntN(3)]
+				some(rnd).SetConfig(balancer.Config{Method: methods(name), MaxAttempts: -1, StickyCookie: "S", StickyPath: "S", Separator: '.'})
+				continue
 			}
-			reg.Apply(e)
+			ed.apply(e)
 		}
 	})
 	wg.Go(func() {

@@ -80,7 +80,7 @@ func signing(sign *balancer.Signer, n int) *balancer.Balancer {
 		w := d.Worker(live.WorkerKey{Balancer: key, URL: "http://m" + string(rune('0'+i))}, live.Configured{})
 		members = append(members, &balancer.Member{Worker: w, Retry: time.Minute})
 	}
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key),
+	b := balancer.New("balancer://x", d.Balancer(key),
 		balancer.Config{Method: methods("byrequests"), MaxAttempts: -1, Signer: sign}, members)
 	d.Commit()
 	return b

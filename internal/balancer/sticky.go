@@ -17,14 +17,14 @@ type session struct {
 // findSession looks for a session: first in the URL, then in the cookies.
 func (s *settings) findSession(url, cookie string) session {
 	var f session
-	if s.stickyPath != "" {
-		if v, ok := pathParam(url, s.stickyPath, s.Semicolon); ok {
-			f.name, f.value = s.stickyPath, v
+	if s.StickyPath != "" {
+		if v, ok := pathParam(url, s.StickyPath, s.Semicolon); ok {
+			f.name, f.value = s.StickyPath, v
 		}
 	}
 	if f.name == "" {
-		if v, ok := cookieValue(cookie, s.stickyCookie); ok {
-			f.name, f.value = s.stickyCookie, v
+		if v, ok := cookieValue(cookie, s.StickyCookie); ok {
+			f.name, f.value = s.StickyCookie, v
 		}
 	}
 	switch {

@@ -118,6 +118,8 @@ func (s *stage) tell(text string) (told string, wrong []string) {
 type stage struct {
 	out      bytes.Buffer
 	reg      *live.Registry
+	ed       *editor
+	edited   workerconf.Balancer // what was edited of the settings
 	now      time.Time
 	settings workerconf.Balancer
 	cast     []casting
@@ -173,12 +175,13 @@ func (s *stage) command(line string) {
 	switch name {
 	case "balancer":
 		s.reg = live.NewRegistry()
+		s.ed, s.edited = newEditor(s.reg), workerconf.Balancer{}
 		s.now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		s.backends = map[string]*script{}
-		s.config(words)
+		s.configure(words)
 		return
 	case "reload":
-		s.config(words)
+		s.configure(words)
 		return
 	case "member":
 		s.cast = append(s.cast, casting{words[0], strings.Join(words[1:], " ")})
@@ -222,11 +225,12 @@ func (s *stage) command(line string) {
 	case "edit":
 		s.edit(words[0], words[1:])
 	case "revert":
-		e := live.Edit{Balancer: live.BalancerKey{Name: "x"}, Revert: true}
-		if words[0] != "balancer" {
-			e.URL = "http://" + words[0]
+		if words[0] == "balancer" {
+			s.edited = workerconf.Balancer{}
+			s.b[""].SetConfig(config(&s.settings))
+		} else {
+			s.ed.apply(edit{key: workerKey(words[0]), revert: true})
 		}
-		s.reg.Apply(e)
 	case "probe":
 		w := s.worker(words[0])
 		w.Balancer().Lock()
@@ -255,7 +259,7 @@ func (s *stage) command(line string) {
 	}
 }
 
-func (s *stage) config(words []string) {
+func (s *stage) configure(words []string) {
 	s.settings, s.cast, s.views, s.built = workerconf.Balancer{}, nil, nil, false
 	for _, w := range words {
 		k, v, _ := workerconf.Split(w)
@@ -281,12 +285,9 @@ func (s *stage) build() {
 				s.printf("%s: %v\n", c.name, err)
 			}
 		}
-		members = append(members, w.Member(d.Worker(live.WorkerKey{Balancer: key, URL: "http://" + c.name}, w.Live()), nil))
+		members = append(members, w.Member(s.ed.worker(d, workerKey(c.name), w.Live()), nil))
 	}
-	conf := func(b *workerconf.Balancer) balancer.Config {
-		return b.Core(methods(b.Method.Or(workerconf.DefaultMethod)), methods)
-	}
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), conf(&s.settings), members)
+	b := balancer.New("balancer://x", d.Balancer(key), config(s.edited.Over(&s.settings)), members)
 	s.b = map[string]*balancer.Balancer{"": b}
 	for _, v := range s.views {
 		var own workerconf.Balancer
@@ -296,11 +297,19 @@ func (s *stage) build() {
 				s.printf("%v\n", err)
 			}
 		}
-		s.b[v.name] = b.With(d.Desk(live.BalancerKey{Server: v.name, Name: "x"}), conf(own.Over(&s.settings)))
+		s.b[v.name] = b.With(config(own.Over(&s.settings)))
 	}
 	for _, k := range d.Commit() {
 		s.printf("removed %s\n", k.URL)
 	}
+}
+
+func config(b *workerconf.Balancer) balancer.Config {
+	return b.Core(methods(b.Method.Or(workerconf.DefaultMethod)))
+}
+
+func workerKey(name string) live.WorkerKey {
+	return live.WorkerKey{Balancer: live.BalancerKey{Name: "x"}, URL: "http://" + name}
 }
 
 func short(m *balancer.Member) string { return strings.TrimPrefix(m.URL(), "http://") }
@@ -474,43 +483,25 @@ func (s *stage) wakeUp() {
 }
 
 func (s *stage) edit(name string, words []string) {
-	e := live.Edit{Balancer: live.BalancerKey{Name: "x"}}
 	if name == "balancer" {
-		var b workerconf.Balancer
 		for _, w := range words {
 			k, v, _ := workerconf.Split(w)
-			if _, err := b.Set(known, k, v, diag.Position{}); err != nil {
+			if _, err := s.edited.Set(known, k, v, diag.Position{}); err != nil {
 				s.printf("%v\n", err)
 			}
 		}
-		e.Settings = live.BalancerEdit{
-			Method:       live.Set[string]{V: b.Method.V, Is: b.Method.Is},
-			MaxAttempts:  live.Set[int]{V: b.MaxAttempts.V, Is: b.MaxAttempts.Is},
-			NoFailover:   live.Set[bool]{V: b.NoFailover.V, Is: b.NoFailover.Is},
-			StickyCookie: live.Set[string]{V: b.Sticky.V.Cookie, Is: b.Sticky.Is},
-			StickyPath:   live.Set[string]{V: b.Sticky.V.Path, Is: b.Sticky.Is},
-		}
-	} else {
-		var w workerconf.Worker
-		for _, word := range words {
-			k, v, _ := workerconf.Split(word)
-			if _, err := w.Set(known, k, v, diag.Position{}); err != nil {
-				s.printf("%v\n", err)
-			}
-		}
-		e.URL = "http://" + name
-		e.Worker = live.WorkerEdit{
-			Factor:   live.Set[int32]{V: int32(w.LoadFactor.V), Is: w.LoadFactor.Is},
-			LBSet:    live.Set[uint8]{V: uint8(w.LBSet.V), Is: w.LBSet.Is},
-			Route:    live.Set[string]{V: w.Route.V, Is: w.Route.Is},
-			Redirect: live.Set[string]{V: w.Redirect.V, Is: w.Redirect.Is},
-			On:       w.Status.V.On, Off: w.Status.V.Off,
+		s.b[""].SetConfig(config(s.edited.Over(&s.settings)))
+		return
+	}
+	var w workerconf.Worker
+	for _, word := range words {
+		k, v, _ := workerconf.Split(word)
+		if _, err := w.Set(known, k, v, diag.Position{}); err != nil {
+			s.printf("%v\n", err)
 		}
 	}
-	for _, eff := range s.reg.Apply(e) {
-		if !eff.Landed {
-			s.printf("remembered\n")
-		}
+	if !s.ed.apply(editOf(workerKey(name), &w)) {
+		s.printf("remembered\n")
 	}
 }
 

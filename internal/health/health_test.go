@@ -174,7 +174,7 @@ func TestAdvice(t *testing.T) {
 	if w.Settings().Factor != 100 || w.Flags()&live.Draining == 0 {
 		t.Errorf("factor %d, %v", w.Settings().Factor, w.Flags())
 	}
-	reg.Apply(live.Edit{Balancer: key.Balancer, URL: key.URL, Worker: live.WorkerEdit{Off: live.Draining}})
+	reg.Configure(key, live.Configured{Factor: 400, Off: live.Draining})
 	if w.Flags()&live.Draining != 0 {
 		t.Error("it drains against the operator's word")
 	}

@@ -1,7 +1,8 @@
 // Package live holds what outlives a snapshot: workers with their status and
-// counters, the balancers that own their lock, and the overlay of operators'
-// edits, each under a stable, comparable key. A reload finds its workers here
-// again: health, counters and edits stay, configuration is replaced.
+// counters, and the balancers that own their lock, each under a stable,
+// comparable key. A reload finds its workers here again: health and counters
+// stay, configuration is replaced, by that of the text with the operators' edits
+// laid over it (package manager).
 //
 // Nothing in here knows the configuration text, opens a socket, reads a clock
 // or starts a goroutine: time comes in as an argument. Which member serves a
@@ -19,7 +20,6 @@ package live
 
 import (
 	"sync"
-	"sync/atomic"
 )
 
 // BalancerKey names a balancer over reloads. Server tells virtual hosts with
@@ -90,12 +90,3 @@ func (b *Balancer) Settle() {
 		b.holder.Settle()
 	}
 }
-
-// Desk is where edits of a balancer's settings land, one per server that sees
-// the balancer: in httpd, too, method, stickiness and the like are each
-// server's own, while the members' state is shared.
-type Desk struct{ edit atomic.Pointer[BalancerEdit] }
-
-// Edit returns the edits that hold; nil when there are none. The pointer
-// changes with every edit.
-func (d *Desk) Edit() *BalancerEdit { return d.edit.Load() }

@@ -3,7 +3,6 @@ package live
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 )
@@ -46,7 +45,6 @@ func world(t *testing.T) (*Registry, *Worker, *Worker) {
 	t.Helper()
 	r := NewRegistry()
 	d := r.Begin()
-	d.Desk(bal)
 	a := d.Worker(WorkerKey{bal, "a"}, Configured{Route: "ra"})
 	b := d.Worker(WorkerKey{bal, "b"}, Configured{Factor: 250, LBSet: 2})
 	if r.Worker(a.Key()) != nil {
@@ -158,68 +156,66 @@ func TestReload(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
+// TestConfigure: a running worker takes another configuration, and keeps health
+// and counters; a factor that somebody edits starts the round anew.
+func TestConfigure(t *testing.T) {
 	r, a, b := world(t)
-	apply := func(e Edit) Effect {
-		e.Balancer = bal
-		return r.Apply(e)[0]
+	if r.Configure(WorkerKey{bal, "nobody"}, Configured{}) {
+		t.Error("nobody was configured")
 	}
-	eff := apply(Edit{URL: "a", Worker: WorkerEdit{Factor: To(int32(300)), On: Disabled | InError | Generic, Off: Disabled}})
-	if !eff.Landed || eff.Before != Initialized || eff.After != Initialized|Disabled {
-		t.Errorf("%+v", eff)
+	if !r.Configure(a.Key(), Configured{Factor: 300, Route: "r", Flags: Disabled | InError}) {
+		t.Fatal("a is not there")
 	}
-	standing := func() []int64 {
-		return []int64{locked(a, a.LBStatus), locked(b, b.LBStatus)}
+	if got := locked(a, func() Settings { return *a.Settings() }); got != (Settings{Factor: 300, Route: "r"}) || a.Flags() != Initialized|Disabled {
+		t.Errorf("%+v %s", got, a.Flags())
 	}
-	if got := standing(); !slices.Equal(got, []int64{300, 250}) {
-		t.Errorf("after a factor's edit: %v", got)
+	r.Restart(bal)
+	if x, y := locked(a, a.LBStatus), locked(b, b.LBStatus); x != 300 || y != 250 {
+		t.Errorf("standings %d %d", x, y)
 	}
-	apply(Edit{URL: "a", Worker: WorkerEdit{Route: To(""), On: Draining}})
-	apply(Edit{URL: "a", Worker: WorkerEdit{Off: Disabled, On: HealthFailed}})
+	r.Configure(a.Key(), Configured{Flags: Draining | HealthFailed}) // an operator's word counts at once
+	r.Configure(a.Key(), Configured{Flags: Draining})
 	if a.Flags() != Initialized|Draining|HealthFailed {
 		t.Errorf("a: %s", a.Flags())
 	}
-	// A reload keeps the edits; health is the checks' to end.
-	d := r.Begin()
-	d.Desk(bal)
-	d.Worker(a.Key(), Configured{Factor: 900, Route: "r", Flags: Disabled})
-	d.Worker(b.Key(), Configured{})
-	d.Commit()
-	if got := locked(a, func() Settings { return *a.Settings() }); got != (Settings{Factor: 300}) || a.Flags() != Initialized|Draining|HealthFailed {
-		t.Errorf("after a reload: %+v %s", got, a.Flags())
-	}
-	apply(Edit{URL: "a", Revert: true, Worker: WorkerEdit{Off: HealthFailed}})
-	if got := locked(a, func() Settings { return *a.Settings() }); got != (Settings{Factor: 900, Route: "r"}) || a.Flags() != Initialized|Disabled {
-		t.Errorf("taken back: %+v %s", got, a.Flags())
-	}
-	if eff := apply(Edit{URL: "nobody", Worker: WorkerEdit{On: Stopped}}); eff.Landed {
-		t.Error("an edit of nobody landed")
-	}
-
-	d = r.Begin()
-	desk := d.Desk(bal)
-	if desk.Edit() != nil {
-		t.Error("edits of nothing")
-	}
-	if !apply(Edit{Settings: BalancerEdit{MaxAttempts: To(3)}}).Landed || !apply(Edit{Settings: BalancerEdit{Method: To("m")}}).Landed {
-		t.Error("balancer edit did not land")
-	}
-	if e := desk.Edit(); e == nil || e.MaxAttempts.V != 3 || e.Method.V != "m" || e.NoFailover.Is {
-		t.Errorf("%+v", e)
-	}
-	if o := r.Overlay(); o.Workers[WorkerKey{bal, "nobody"}].On != Stopped || o.Balancers[bal].Method.V != "m" {
-		t.Errorf("%+v", o)
+	locked(a, func() bool { a.SetHealthFailed(false); return true })
+	if a.Flags() != Initialized|Draining {
+		t.Errorf("a: %s", a.Flags())
 	}
 }
 
-func TestLoneMemberWeighsOne(t *testing.T) {
-	r := NewRegistry()
-	d := r.Begin()
-	w := d.Worker(WorkerKey{bal, "a"}, Configured{Factor: 700})
-	d.Commit()
-	r.Apply(Edit{Balancer: bal, URL: "a", Worker: WorkerEdit{Factor: To(int32(500))}})
-	if f := locked(w, func() int32 { return w.Settings().Factor }); f != 100 {
-		t.Errorf("factor %d", f)
+// TestSessions: those of a draining worker are counted until they are quiet.
+func TestSessions(t *testing.T) {
+	r, a, _ := world(t)
+	now := time.Unix(1e9, 0)
+	see := func(hash uint64) { locked(a, func() bool { a.SeeSession(hash, now); return true }) }
+	see(1)
+	if n, _ := a.Sessions(now); n != -1 {
+		t.Errorf("%d sessions of a worker that does not drain", n)
+	}
+	r.Configure(a.Key(), Configured{Flags: Draining})
+	see(1)
+	see(2)
+	now = now.Add(SessionKept)
+	see(2)
+	if n, last := a.Sessions(now); n != 2 || !last.Equal(now) {
+		t.Errorf("%d, %v", n, last)
+	}
+	if n, _ := a.Sessions(now.Add(time.Second)); n != 1 {
+		t.Errorf("%d sessions are left of one that came again", n)
+	}
+}
+
+// TestZero: counters begin anew, and bytraffic's account is not disturbed.
+func TestZero(t *testing.T) {
+	_, a, _ := world(t)
+	a.AddTraffic(1000, 500)
+	locked(a, func() bool { a.Enter(); a.Forget(); return true })
+	a.AddTraffic(10, 5)
+	locked(a, func() bool { a.Zero(); return true })
+	h := locked(a, func() History { return *a.History() })
+	if a.Elected() != 0 || a.Transferred() != 0 || a.Read() != 0 || a.Busy() != 1 || a.Transferred()-h.Sent != 10 || a.Read()-h.Read != 5 {
+		t.Errorf("elected %d, sent %d, read %d, busy %d, %+v", a.Elected(), a.Transferred(), a.Read(), a.Busy(), h)
 	}
 }
 

@@ -92,13 +92,13 @@ func (a Advice) factor(f int32) int32 {
 // Advice is what holds; locked.
 func (w *Worker) Advice() Advice { return w.advice }
 
-// Advise lays the member's own word over configuration and edits until it says
+// Advise lays the member's own word over the configuration until it says
 // something else; locked. It reports whether that is news.
 func (w *Worker) Advise(a Advice) bool {
 	if w.advice == a {
 		return false
 	}
 	w.advice = a
-	w.relay(w.conf, w.edits)
+	w.relay(w.conf)
 	return true
 }

@@ -13,9 +13,7 @@ import (
 type Registry struct {
 	mu        sync.Mutex
 	balancers map[BalancerKey]*Balancer
-	desks     map[BalancerKey]*Desk
 	workers   map[WorkerKey]*Worker
-	overlay   Overlay
 	secret    []byte
 }
 
@@ -23,9 +21,7 @@ type Registry struct {
 func NewRegistry() *Registry {
 	return &Registry{
 		balancers: map[BalancerKey]*Balancer{},
-		desks:     map[BalancerKey]*Desk{},
 		workers:   map[WorkerKey]*Worker{},
-		overlay:   Overlay{map[WorkerKey]WorkerEdit{}, map[BalancerKey]BalancerEdit{}},
 		secret:    []byte(rand.Text()),
 	}
 }
@@ -40,7 +36,6 @@ func (r *Registry) Secret() []byte { return r.secret }
 type Draft struct {
 	reg       *Registry
 	balancers map[BalancerKey]*Balancer
-	desks     map[BalancerKey]*Desk
 	workers   map[WorkerKey]drafted
 }
 
@@ -52,7 +47,7 @@ type drafted struct {
 // Begin starts a draft. Two drafts begun before either is committed do not see
 // each other's new workers: build one configuration at a time.
 func (r *Registry) Begin() *Draft {
-	return &Draft{r, map[BalancerKey]*Balancer{}, map[BalancerKey]*Desk{}, map[WorkerKey]drafted{}}
+	return &Draft{r, map[BalancerKey]*Balancer{}, map[WorkerKey]drafted{}}
 }
 
 // Balancer finds or makes the balancer under key.
@@ -70,24 +65,6 @@ func (d *Draft) Balancer(key BalancerKey) *Balancer {
 	return b
 }
 
-// Desk finds or makes the desk for a server's view of a balancer. For a
-// virtual host that inherits one, key.Server is the host, not the owner.
-func (d *Draft) Desk(key BalancerKey) *Desk {
-	t := d.desks[key]
-	if t == nil {
-		d.reg.mu.Lock()
-		defer d.reg.mu.Unlock()
-		if t = d.reg.desks[key]; t == nil {
-			t = &Desk{}
-			if e, ok := d.reg.overlay.Balancers[key]; ok {
-				t.edit.Store(&e)
-			}
-		}
-		d.desks[key] = t
-	}
-	return t
-}
-
 // Worker finds or makes the worker under key and notes what the configuration
 // says about it. Asked for twice it is the same one, and the first
 // configuration counts.
@@ -99,7 +76,7 @@ func (d *Draft) Worker(key WorkerKey, c Configured) *Worker {
 	d.reg.mu.Lock()
 	w := d.reg.workers[key]
 	if w == nil {
-		w = newWorker(key, b, c, d.reg.overlay.Workers[key])
+		w = newWorker(key, b, c)
 	}
 	d.reg.mu.Unlock()
 	d.workers[key] = drafted{w, c}
@@ -124,11 +101,11 @@ func (d *Draft) Commit() (removed []WorkerKey) {
 		anew[key.Balancer] = true
 	}
 	was := r.workers
-	r.balancers, r.desks = maps.Clone(d.balancers), maps.Clone(d.desks)
+	r.balancers = maps.Clone(d.balancers)
 	r.workers = make(map[WorkerKey]*Worker, len(d.workers))
 	for key, w := range d.workers {
 		r.workers[key] = w.worker
-		if was[key] == nil || w.worker.reconfigure(w.conf, r.overlay.Workers[key]) {
+		if was[key] == nil || w.worker.reconfigure(w.conf) {
 			anew[key.Balancer] = true
 		}
 	}
@@ -160,7 +137,7 @@ func (r *Registry) Join(key WorkerKey, c Configured) *Worker {
 			b = &Balancer{key: key.Balancer}
 			r.balancers[key.Balancer] = b
 		}
-		w = newWorker(key, b, c, r.overlay.Workers[key])
+		w = newWorker(key, b, c)
 		r.workers[key] = w
 	}
 	return w
@@ -201,11 +178,13 @@ func (r *Registry) Members(list []*Worker) []*Worker {
 	return list
 }
 
-// Overlay returns a copy of the edits that hold.
-func (r *Registry) Overlay() Overlay {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return Overlay{maps.Clone(r.overlay.Workers), maps.Clone(r.overlay.Balancers)}
+// each visits the workers of a balancer.
+func (r *Registry) each(key BalancerKey, f func(*Worker)) {
+	for k, w := range r.workers {
+		if k.Balancer == key {
+			f(w)
+		}
+	}
 }
 
 func compareKeys(a, b WorkerKey) int {

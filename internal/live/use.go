@@ -82,20 +82,41 @@ func (r *Registry) Configure(key WorkerKey, c Configured) bool {
 	}
 	w.bal.Lock()
 	defer w.bal.Unlock()
-	before, was := w.settings.Factor, w.conf
-	w.relay(c, r.overlay.Workers[key])
+	was := w.conf
+	w.relay(c)
 	on, off := c.Flags&^was.Flags&HealthFailed, c.Off&^was.Off&HealthFailed
 	if on|off != 0 {
-		w.setFlags((w.Flags() | on) &^ off)
-		if w.probes != nil {
-			w.probes.Passes, w.probes.Fails = 0, 0 // the checks have to say it anew
-		}
-	}
-	if w.settings.Factor != before {
-		// As in httpd a changed factor starts the round anew, every member at its
-		// own factor. A member that comes back keeps the standing it left with.
-		r.each(key.Balancer, func(w *Worker) { w.lbstatus = int64(w.settings.Factor) })
-		w.bal.Changed()
+		w.SetHealthFailed(on != 0)
 	}
 	return true
+}
+
+// Restart begins a balancer's round anew, every member at its own factor: what
+// httpd does when somebody edits a factor, be it to what it was. A member that
+// comes back keeps the standing it left with.
+func (r *Registry) Restart(key BalancerKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.balancers[key]
+	if b == nil {
+		return
+	}
+	b.Lock()
+	defer b.Unlock()
+	b.Settle()
+	r.each(key, func(w *Worker) { w.lbstatus = int64(w.settings.Factor) })
+	b.Changed()
+}
+
+// SetHealthFailed is an operator's word on a worker's health: it holds until the
+// checks say something else, which they have to do anew; locked.
+func (w *Worker) SetHealthFailed(failed bool) {
+	f := w.Flags() &^ HealthFailed
+	if failed {
+		f |= HealthFailed
+	}
+	w.setFlags(f)
+	if w.probes != nil {
+		w.probes.Passes, w.probes.Fails = 0, 0
+	}
 }

@@ -17,12 +17,14 @@ type Configured struct {
 	// Flags holds status= (Initialized is always added). Of the flags in
 	// Health only a new worker takes notice, and Configure of HealthFailed.
 	Flags Flags
-	Off   Flags // that status= switches off
+	// Off holds what status= switches off expressly: against that the worker's
+	// own word (Advice) does not count.
+	Off Flags
 	// Unproven: a new worker counts as failed until a check has passed.
 	Unproven bool
 }
 
-// Settings is a worker's configuration with the operators' edits laid over it.
+// Settings is a worker's configuration with its own word (Advice) over it.
 type Settings struct {
 	Factor          int32 // hundredths
 	LBSet           uint8
@@ -47,7 +49,6 @@ type Worker struct {
 	// Guarded by bal's lock.
 	settings Settings
 	conf     Configured
-	edits    WorkerEdit
 	errorAt  time.Time // when it went into error; zero: not since the last success
 	retries  uint32    // error periods forgiven since the last success
 	fails    uint32    // failures since the last success
@@ -78,12 +79,12 @@ type Worker struct {
 	_           [32]byte
 }
 
-func newWorker(key WorkerKey, bal *Balancer, c Configured, e WorkerEdit) *Worker {
+func newWorker(key WorkerKey, bal *Balancer, c Configured) *Worker {
 	w := &Worker{key: key, bal: bal}
 	if !w.Plain() {
 		w.measured = new(measure)
 	}
-	w.lay(c, e)
+	w.lay(c)
 	f := w.wanted() | c.Flags&Health
 	if c.Unproven {
 		f |= HealthFailed
@@ -112,47 +113,47 @@ func (w *Worker) Usable() bool { return w.Flags().Usable() }
 // Settings returns factor, set and routes as they hold now; locked.
 func (w *Worker) Settings() *Settings { return &w.settings }
 
-// reconfigure replaces configuration and edits; health and counters stay. It
+// reconfigure replaces the configuration; health and counters stay. It
 // reports whether the worker's factor is another.
-func (w *Worker) reconfigure(c Configured, e WorkerEdit) bool {
+func (w *Worker) reconfigure(c Configured) bool {
 	w.bal.Lock()
 	defer w.bal.Unlock()
 	before := w.settings.Factor
-	w.relay(c, e)
+	w.relay(c)
 	return w.settings.Factor != before
 }
 
-// relay lays configuration and edits anew and tells the balancer if that made
+// relay lays the configuration anew and tells the balancer if that made
 // a difference; locked.
-func (w *Worker) relay(c Configured, e WorkerEdit) {
+func (w *Worker) relay(c Configured) {
 	w.bal.Settle() // what was earned so far was earned under the old factor
 	w.measure(c.MaxConn)
 	before := w.settings
-	w.lay(c, e)
+	w.lay(c)
 	w.setFlags(w.Flags()&Health | w.wanted())
 	if before != w.settings {
 		w.bal.Changed()
 	}
 }
 
-func (w *Worker) lay(c Configured, e WorkerEdit) {
+func (w *Worker) lay(c Configured) {
 	if c.Factor <= 0 {
 		c.Factor = 100
 	}
-	w.conf, w.edits = c, e
+	w.conf = c
 	w.settings = Settings{
-		Factor:   w.advice.factor(e.Factor.Or(c.Factor)),
-		LBSet:    e.LBSet.Or(c.LBSet),
-		Route:    e.Route.Or(c.Route),
-		Redirect: e.Redirect.Or(c.Redirect),
+		Factor:   w.advice.factor(c.Factor),
+		LBSet:    c.LBSet,
+		Route:    c.Route,
+		Redirect: c.Redirect,
 	}
 }
 
-// wanted are the flags configuration and edits ask for.
+// wanted are the flags that the configuration asks for.
 func (w *Worker) wanted() Flags {
-	f := (w.conf.Flags|w.edits.On)&^w.edits.Off&^Health | Initialized
+	f := w.conf.Flags&^Health | Initialized
 	if w.advice.Drain {
-		f |= Draining &^ w.edits.Off
+		f |= Draining &^ w.conf.Off
 	}
 	if w.Plain() {
 		f |= IgnoreErrors

@@ -79,8 +79,8 @@ func (m *Manager) exportBalancer(b *strings.Builder, e *Balancer) {
 		b.WriteByte('\n')
 	}
 	var set strings.Builder
-	for k := range workerconf.BalancerParams {
-		exportParam(&set, workerconf.BalancerParams[k].Name, l.Settings.Text)
+	for _, p := range e.balancerParams() {
+		exportParam(&set, p.Name, l.Settings.Text)
 	}
 	if set.Len() > 0 {
 		b.WriteString("    ProxySet" + set.String() + "\n")

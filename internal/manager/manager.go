@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,14 +23,16 @@ type Manager struct {
 	live *live.Registry
 	now  func() time.Time
 
-	mu    sync.Mutex
-	log   Log
-	store cluster.Store
-	away  error  // why edits are refused; nil: they are taken
-	file  string // where edits are kept; "": in memory
-	owner file.Owner
-	turn  func() // ends the watch of a store that is no longer ours
-	ended bool   // nobody applies changes any more
+	mu  sync.Mutex
+	log Log
+	// checkNow begins a health check.
+	checkNow func(live.WorkerKey) bool
+	store    cluster.Store
+	away     error  // why edits are refused; nil: they are taken
+	file     string // where edits are kept; "": in memory
+	owner    file.Owner
+	turn     func() // ends the watch of a store that is no longer ours
+	ended    bool   // nobody applies changes any more
 
 	board   *Board
 	config  uint64 // counts the boards, from a random start
@@ -48,15 +51,16 @@ type Manager struct {
 func New(reg *live.Registry, now func() time.Time) *Manager {
 	return &Manager{
 		live: reg, now: now, log: func(bool, string, ...any) {},
-		store:   cluster.NewLog(cluster.State{}, nil),
-		turn:    func() {},
-		applied: make(chan struct{}),
-		config:  random(),
-		overlay: &cluster.Overlay{},
-		layouts: map[*Balancer]*Layout{},
-		leaving: map[live.WorkerKey]*leave{},
-		nonces:  map[live.BalancerKey]string{},
-		feed:    newFeed(),
+		checkNow: func(live.WorkerKey) bool { return false },
+		store:    cluster.NewLog(cluster.State{}, nil),
+		turn:     func() {},
+		applied:  make(chan struct{}),
+		config:   random(),
+		overlay:  &cluster.Overlay{},
+		layouts:  map[*Balancer]*Layout{},
+		leaving:  map[live.WorkerKey]*leave{},
+		nonces:   map[live.BalancerKey]string{},
+		feed:     newFeed(),
 	}
 }
 
@@ -64,6 +68,14 @@ func random() uint64 {
 	var b [4]byte
 	rand.Read(b[:])
 	return uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])
+}
+
+// SetCheck says who checks a member's health when somebody asks for it; false:
+// the member is not checked.
+func (m *Manager) SetCheck(check func(live.WorkerKey) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checkNow = check
 }
 
 // SetLog says where lines about edits go.
@@ -183,7 +195,11 @@ func (m *Manager) take(store cluster.Store, c cluster.Change) {
 		m.relay(key)
 	}
 	for i := range c.Edits {
-		m.once(&c.Edits[i])
+		e := &c.Edits[i]
+		m.once(e)
+		if e.Member != "" && slices.ContainsFunc(e.Params, func(p cluster.Param) bool { return p.Name == "loadfactor" && !p.Back }) {
+			m.live.Restart(e.Balancer)
+		}
 	}
 	m.compare()
 	m.tell(c)
@@ -231,8 +247,13 @@ func (m *Manager) relay(key live.BalancerKey) {
 
 // once does what an edit wants done here and now; locked.
 func (m *Manager) once(e *cluster.Edit) {
-	w := m.live.Worker(live.WorkerKey{Balancer: e.Balancer, URL: e.Member})
+	key := live.WorkerKey{Balancer: e.Balancer, URL: e.Member}
+	w := m.live.Worker(key)
 	if w == nil || !e.Verb.Once() {
+		return
+	}
+	if e.Verb == cluster.Check {
+		m.checkNow(key)
 		return
 	}
 	w.Balancer().Lock()
@@ -242,9 +263,9 @@ func (m *Manager) once(e *cluster.Edit) {
 		w.Forgive()
 		w.Recover()
 	case cluster.Fail:
-		w.ProbeFailed()
+		w.SetHealthFailed(true)
 	case cluster.Pass:
-		w.ProbePassed()
+		w.SetHealthFailed(false)
 	case cluster.Zero:
 		w.Zero()
 	}

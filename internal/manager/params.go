@@ -194,7 +194,28 @@ func onOff(s string) (string, bool) {
 
 func workerParam(name string) *workerconf.Param { return rowOf(workerconf.WorkerParams, name) }
 
-func balancerParam(name string) *workerconf.Param { return rowOf(workerconf.BalancerParams, name) }
+// balancerParam finds a balancer's parameter. Those of health checks can be set
+// for all members at once.
+func balancerParam(name string) *workerconf.Param {
+	if strings.HasPrefix(name, "hc") {
+		return workerParam(name)
+	}
+	return rowOf(workerconf.BalancerParams, name)
+}
+
+// balancerParams lists what a balancer has.
+func (e *Balancer) balancerParams() []*workerconf.Param {
+	var out []*workerconf.Param
+	for i := range workerconf.BalancerParams {
+		out = append(out, &workerconf.BalancerParams[i])
+	}
+	for i := range workerconf.WorkerParams {
+		if p := &workerconf.WorkerParams[i]; e.Known.Hcheck && strings.HasPrefix(p.Name, "hc") {
+			out = append(out, p)
+		}
+	}
+	return out
+}
 
 func rowOf(rows []workerconf.Param, name string) *workerconf.Param {
 	for i := range rows {

@@ -228,8 +228,12 @@ func (c *checker) edit(i int, e cluster.Edit) cluster.Edit {
 	case cluster.Remove:
 		return c.remove(i, b, e)
 	case cluster.Recover, cluster.Fail, cluster.Pass, cluster.Zero, cluster.Check:
-		if _, ok := c.there(i, b, &e); ok && len(e.Params) > 0 {
+		s, ok := c.there(i, b, &e)
+		switch {
+		case ok && len(e.Params) > 0:
 			c.bad(i, e.Params[0].Name, e.Params[0].Value, string(e.Verb)+" takes no parameters", "")
+		case ok && e.Verb == cluster.Check && (!s.Conf.Health.Method.Is && !b.Text.Health.Method.Is || !b.Known.Hcheck):
+			c.bad(i, "verb", "check", e.Member+" has no health check", "a member with hcmethod=, and mod_proxy_hcheck loaded")
 		}
 		return e
 	}
@@ -310,6 +314,14 @@ func (c *checker) member(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 	e.Params = c.params(i, e.Params, was, fixedWorker, text.Text, func(name, value string) error {
 		return setWorker(&try, b.Known, name, value)
 	}, workerParam)
+	if c.form && len(b.lay(c.overlay, nil).Seats) == 1 {
+		// As in httpd: there is nothing to weigh it against.
+		for k := range e.Params {
+			if p := &e.Params[k]; p.Name == "loadfactor" && !p.Back && len(c.fields) == 0 {
+				p.Value = "1"
+			}
+		}
+	}
 	return e
 }
 

@@ -181,8 +181,7 @@ func (m *Manager) status(e *Balancer, from *Server) Status {
 	if edited != nil {
 		params = edited.Params
 	}
-	for i := range workerconf.BalancerParams {
-		p := &workerconf.BalancerParams[i]
+	for _, p := range e.balancerParams() {
 		s.Params = append(s.Params, param(p, fixedBalancer[p.Name], l.Settings.Text, e.Text.Text, params, p.Name))
 	}
 	now := m.now()
@@ -289,7 +288,7 @@ var secret = map[string]bool{"secret": true, "stickysecret": true}
 // running. Those that stand for others are changed by these.
 var (
 	fixedWorker   = map[string]bool{"expand": true, "hctemplate": true, "hcheader": true, "hcexpect": true, "enablereuse": true, "flusher": true}
-	fixedBalancer = map[string]bool{"growth": true, "nonce": true, "stickysecret": true}
+	fixedBalancer = map[string]bool{"hctemplate": true, "growth": true, "nonce": true, "stickysecret": true}
 )
 
 // FixedForMember and FixedForBalancer report the parameters that can't be

@@ -29,8 +29,8 @@ func (w *Worker) Member(lw *live.Worker, data any) *balancer.Member {
 }
 
 // Core gives the settings package balancer elects by. method is the one that
-// b.Method names; methods finds others for operators to switch to.
-func (b *Balancer) Core(method balancer.Method, methods func(string) balancer.Method) balancer.Config {
+// b.Method names.
+func (b *Balancer) Core(method balancer.Method) balancer.Config {
 	wait := b.Timeout.V
 	if b.Queue.V > 0 && wait == 0 {
 		wait = DefaultWait
@@ -40,7 +40,6 @@ func (b *Balancer) Core(method balancer.Method, methods func(string) balancer.Me
 		Retries:         b.Retries.V,
 		Eject:           b.Eject.V,
 		Method:          method,
-		Methods:         methods,
 		StickyCookie:    b.Sticky.V.Cookie,
 		StickyPath:      b.Sticky.V.Path,
 		Separator:       b.Separator.Or('.'),

@@ -330,12 +330,12 @@ func TestBalancerValues(t *testing.T) {
 			}
 		}
 	}
-	c := inner.Over(outer).Core(nil, nil)
+	c := inner.Over(outer).Core(nil)
 	got := fmt.Sprint(c.StickyCookie, c.StickyPath, string(c.Separator), c.FailOnStatus, c.MaxAttempts, c.NoFailover, c.NoForceRecovery, c.Timeout)
 	if got != "Ss![502 503 404] 2 false true 3s" {
 		t.Errorf("got %s", got)
 	}
-	if c := (&Balancer{}).Core(nil, nil); c.Separator != '.' || c.MaxAttempts != -1 || c.NoForceRecovery {
+	if c := (&Balancer{}).Core(nil); c.Separator != '.' || c.MaxAttempts != -1 || c.NoForceRecovery {
 		t.Errorf("defaults %+v", c)
 	}
 }

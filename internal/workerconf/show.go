@@ -109,6 +109,10 @@ func (w *Worker) Text(name string) (text string, set, known bool) {
 			}
 			return s
 		})
+	case "protocols":
+		return show(w.Protocols, same)
+	case "proxyprotocol":
+		return show(w.ProxyProtocol, func(v int) string { return [...]string{"off", "v1", "v2"}[v] })
 	case "secret":
 		return show(w.Secret, same)
 	case "flusher":
@@ -223,6 +227,9 @@ func (b *Balancer) Text(name string) (text string, set, known bool) {
 		return show(b.StickyTTL, seconds)
 	case "stickysecret":
 		return show(b.StickySecret, same)
+	}
+	if strings.HasPrefix(name, "hc") {
+		return (&Worker{Health: b.Health}).Text(name)
 	}
 	return "", false, false
 }

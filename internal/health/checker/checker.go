@@ -126,6 +126,22 @@ func (p *Checker) Remove(gen uint64, key live.WorkerKey) {
 	}
 }
 
+// Now has a member checked at once instead of in its turn. It reports false for
+// one that is not checked at all.
+func (p *Checker) Now(key live.WorkerKey) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tasks[key]
+	if t == nil || t.Plan.Request.Method == health.None {
+		return false
+	}
+	if !t.busy { // else it is asked just now
+		p.unqueue(t)
+		p.enqueue(t, time.Now())
+	}
+	return true
+}
+
 // End closes the list: members that it does not name are not checked any more.
 func (p *Checker) End(gen uint64) { p.sweep(gen, func(t *task) bool { return t.gen != gen }) }
 

@@ -56,7 +56,7 @@ func shares(t *testing.T, m *Method, now time.Time) (out [3]float64) {
 		w := d.Worker(live.WorkerKey{Balancer: key, URL: url}, live.Configured{Factor: 100})
 		members = append(members, &balancer.Member{Worker: w, Retry: time.Minute})
 	}
-	b := balancer.New("balancer://x", d.Balancer(key), d.Desk(key), balancer.Config{Method: m, MaxAttempts: -1, Seed: 7}, members)
+	b := balancer.New("balancer://x", d.Balancer(key), balancer.Config{Method: m, MaxAttempts: -1, Seed: 7}, members)
 	d.Commit()
 	const rounds = 6000
 	for range rounds {

@@ -103,7 +103,7 @@ func (d *draft) finishBalancers(i int) {
 		if owner := p.entry.Owner; owner != p.entry {
 			// The host's own settings over the main server's; the members and
 			// their state are shared.
-			s.balancers[name] = d.sites[0].balancers[name].With(d.live.Desk(p.key), conf)
+			s.balancers[name] = d.sites[0].balancers[name].With(conf)
 			p.entry.LB = s.balancers[name]
 			p.entry.Lay = settingsOnly(d.house, p.entry.LB)
 			continue
@@ -121,7 +121,7 @@ func (d *draft) finishBalancers(i int) {
 			members[k] = w.member()
 			r.places = append(r.places, &place{base: p.text(&layout.Seats[k]), line: members[k], now: []*balancer.Member{members[k]}})
 		}
-		b := balancer.New(name, d.live.Balancer(p.key), d.live.Desk(p.key), conf, members)
+		b := balancer.New(name, d.live.Balancer(p.key), conf, members)
 		s.balancers[name], r.balancer = b, b
 		p.entry.LB, p.entry.Lay, r.settings = b, r.lay, layout.Settings
 		r.wide = layout.Settings.Health
@@ -150,7 +150,7 @@ func (p *pending) worker(s *manager.Seat) *worker {
 
 // config resolves a balancer's settings; false: its method is not loaded.
 func (h *house) config(set *workerconf.Balancer) (balancer.Config, bool) {
-	c := set.Core(nil, nil)
+	c := set.Core(nil)
 	c.Seed = rand.Uint64()
 	key := set.Key.Or(workerconf.DefaultKey)
 	c.Data = &key

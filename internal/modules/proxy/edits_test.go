@@ -365,3 +365,87 @@ func TestPersist(t *testing.T) {
 		t.Errorf("BalancerPersist taken away: %s", got)
 	}
 }
+
+// TestRemoval: a removed member takes no new requests, finishes what it has in
+// hand, serves its sessions, and goes when it is empty or its time is over.
+func TestRemoval(t *testing.T) {
+	d := openDesk(t, strings.Replace(pair, "</Proxy>", "  ProxySet stickysession=S\n</Proxy>", 1))
+	key := live.WorkerKey{Balancer: cl, URL: "http://a:81"}
+	w := d.reg.Worker(key)
+	busy := func(n int) {
+		w.Balancer().Lock()
+		defer w.Balancer().Unlock()
+		for ; n > 0; n-- {
+			w.Enter()
+		}
+	}
+	left := func() *manager.Event {
+		list, _, _ := d.m.Events(1)
+		for i := range list {
+			if list[i].Kind == manager.Left {
+				return &list[i]
+			}
+		}
+		return nil
+	}
+	busy(1)
+	w.AddTunnel(1)
+	d.propose(t, cluster.Edit{Verb: cluster.Remove, Balancer: cl, Member: key.URL, Timeout: time.Hour})
+	p := d.place(0)
+	for range 6 {
+		d.run(p, "GET", "/x")
+	}
+	d.run(p, "GET", "/y", "Cookie: S=17.a")
+	if n := w.Elected(); n != 2 { // ours above, and the session's
+		t.Errorf("a member that leaves was elected %d times", n)
+	}
+	d.reload(t, strings.Replace(pair, "</Proxy>", "  ProxySet stickysession=S\n</Proxy>", 1))
+	b, _ := d.m.At("").Balancer("cl")
+	if m := b.Member(key.URL); m == nil || !m.Leaving || m.Load.Busy != 1 || m.Load.Tunnels != 1 || m.Load.Sessions != 1 {
+		t.Errorf("while it leaves, after a reload: %+v", m)
+	}
+	if e := left(); e != nil {
+		t.Errorf("it left with work in hand: %+v", e)
+	}
+	w.AddTunnel(-1)
+	w.Leave()
+	for range 1000 {
+		if left() != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if e := left(); e == nil || e.Member != key.URL || e.Load.Busy != 0 {
+		t.Fatalf("it does not leave: %+v", e)
+	}
+	if got := d.members(); got != "b:82/2/Ok" {
+		t.Errorf("members %s", got)
+	}
+	if d.reg.Worker(key) != nil {
+		t.Error("its worker is still there")
+	}
+
+	// Time over.
+	tells := d.tells()
+	key.URL = "http://b:82"
+	w = d.reg.Worker(key)
+	busy(2)
+	w.AddTunnel(1)
+	d.propose(t, cluster.Edit{Verb: cluster.Remove, Balancer: cl, Member: key.URL, Timeout: time.Millisecond})
+	for range 1000 {
+		if strings.Contains(tells(), "has left") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if !strings.Contains(tells(), "http://b:82 has left after 0s with 2 requests (1 of them tunnels) in hand and 0 sessions") {
+		t.Errorf("the log says %q", tells())
+	}
+	// An undone removal brings it back, and nobody chases it away again.
+	if _, err := d.m.Undo(context.Background(), cluster.By{}, 2, manager.Version{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.members(); got != "b:82/2/Ok" {
+		t.Errorf("members %s", got)
+	}
+}

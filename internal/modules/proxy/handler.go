@@ -261,7 +261,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 		}
 		x.KeepAlive = false
 		if x.Begin() == nil {
-			f = reply.Tunnel(x, tunnelIdle(x, l), !x.Env.Has("proxy-nohalfclose"))
+			f = tunnel(x, l, reply)
 		} else {
 			reply.Discard()
 		}
@@ -299,6 +299,16 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	}
 	o.Sent, o.Received = rec.req.Sent, rec.req.Received
 	return exchange.Done, o
+}
+
+// tunnel carries bytes both ways until one side has enough, counted for whoever
+// wants to take the member out.
+func tunnel(x *exchange.Exchange, l *link, reply backend.Reply) *fault.Fault {
+	if l.live != nil {
+		l.live.AddTunnel(1)
+		defer l.live.AddTunnel(-1)
+	}
+	return reply.Tunnel(x, tunnelIdle(x, l), !x.Env.Has("proxy-nohalfclose"))
 }
 
 func orNone(s string) string {
