@@ -227,6 +227,9 @@ func (d *Domain) adopt(s *Spec, now time.Time) {
 		if c != nil && coversAll(c.Leaf, s) && now.Before(c.Leaf.NotAfter) &&
 			!slices.ContainsFunc(shown, func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
 			d.load(s)
+			d.mu.Lock()
+			d.suggest, d.asked = time.Time{}, time.Time{} // they were about the old one
+			d.mu.Unlock()
 			return
 		}
 	}
@@ -286,9 +289,6 @@ func (d *Domain) attempt(ctx context.Context, s *Spec) {
 		j.Errors++
 		j.Problem = err.Error()
 		j.Next = now.Add(backoff(s.RetryDelay, j.Errors))
-		d.logf(errorlog.Error, "AH10056: processing %s: %v", s.Name, err)
-		d.logf(errorlog.Error, "AH10057: %s: encountered error for the %d. time, next try at %s (in %s)",
-			s.Name, j.Errors, j.Next.UTC().Format(time.RFC1123), j.Next.Sub(now).Round(time.Second))
 	}
 	d.mu.Lock()
 	d.job = j
@@ -297,6 +297,9 @@ func (d *Domain) attempt(ctx context.Context, s *Spec) {
 		d.logf(errorlog.Warn, "%s: remember the attempt: %v", s.Name, err)
 	}
 	if err != nil {
+		d.logf(errorlog.Error, "AH10056: processing %s: %v", s.Name, err)
+		d.logf(errorlog.Error, "AH10057: %s: encountered error for the %d. time, next try at %s (in %s)",
+			s.Name, j.Errors, j.Next.UTC().Format(time.RFC1123), j.Next.Sub(now).Round(time.Second))
 		d.tellOnce(ctx, s, "errored", time.Hour, now)
 	}
 }
@@ -323,9 +326,9 @@ func (d *Domain) renew(ctx context.Context, s *Spec, failures int) error {
 		return err
 	}
 	defer unlock()
-	if now := d.manager.now(); d.due(s, now).After(now) {
-		d.load(s) // somebody else has obtained it
-		return nil
+	now := d.manager.now()
+	if d.adopt(s, now); d.due(s, now).After(now) {
+		return nil // somebody else has obtained it
 	}
 	if err := d.tell(ctx, s, "renewing"); err != nil {
 		return err
