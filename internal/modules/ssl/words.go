@@ -158,8 +158,10 @@ func parseVersions(c *conf.Cmd, words string, all versions) (v versions, err err
 	return v, nil
 }
 
-// setProtocol takes "all" for TLS 1.2 and 1.3, which is what it comes to where
-// OpenSSL keeps to Debian's defaults; older ones must be named.
+// setProtocol takes "all" for TLS 1.2 and 1.3.
+//
+// Unlike httpd: older ones must be named, because RFC 8996 gave them up; where
+// OpenSSL keeps to Debian's defaults it comes to the same.
 func setProtocol(c *conf.Cmd, s *serverConf, args []string) error {
 	v, err := parseVersions(c, args[0], tls12|tls13)
 	if err == nil {
