@@ -31,6 +31,10 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s: matches a hash cut short", name)
 		}
 	}
+	// What the recipe for SSLOptions +FakeBasicAuth puts into the file.
+	if !Match("xxj31ZMTZzkVA", "password") {
+		t.Error("the password of FakeBasicAuth does not match")
+	}
 	for _, stored := range []string{
 		"", "secret", "*", "*0", "x", "{SHA}", "{SHA}secret", "$", "$2y$", "$1$$", "$apr1$", "$5$salt", "$6$rounds=1$salt$", "$6$rounds=999$salt$" + strings.Repeat("a", 86),
 		"$6$rounds=x$salt$" + strings.Repeat("a", 86), "$y$", "$y$j9T$", "$y$j9T$$", "$7$x", "$2y$99$bMGuU9vmmboFeddzzHqZfeuGMu6KaXGcwNNGcW5xgdxnayLWY7Qyu",
