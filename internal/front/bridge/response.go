@@ -10,11 +10,14 @@ import (
 	wire "sallyport/internal/wire/h1"
 )
 
-// Fields hands every field of a response's head to add, with its name in lower
+// Encoder takes the fields of a header section one by one.
+type Encoder interface{ Field(name, value string) }
+
+// Fields hands every field of a response's head to e, with its name in lower
 // case: those of x.Out without those of a connection, then Date and Server as
 // mod_http2 places them. status is what the client is told; tunnel means that
 // a 101 answers an extended CONNECT.
-func Fields(x *exchange.Exchange, r *message.Response, status int, tunnel bool, length int64, add func(name, value string)) {
+func Fields(x *exchange.Exchange, r *message.Response, status int, tunnel bool, length int64, e Encoder) {
 	h := &r.Header
 	date, server := false, false
 	for i := range h.Fields {
@@ -30,25 +33,25 @@ func Fields(x *exchange.Exchange, r *message.Response, status int, tunnel bool, 
 			if tunnel && message.EqualFold(f.Name, "Sec-WebSocket-Accept") {
 				continue
 			}
-			add(Lower(f.Name), f.Value)
+			e.Field(Lower(f.Name), f.Value)
 			continue
 		}
 		if !Forbidden(f.Known) {
-			add(f.Known.Lower(), f.Value)
+			e.Field(f.Known.Lower(), f.Value)
 		}
 	}
 	if v, ok := h.Known(message.ContentLength); ok && length < 0 && !tunnel && status != 204 {
-		add("content-length", v) // of a HEAD or 304
+		e.Field("content-length", v) // of a HEAD or 304
 	} else if length >= 0 {
-		add("content-length", strconv.FormatInt(length, 10))
+		e.Field("content-length", strconv.FormatInt(length, 10))
 	}
 	if !date {
 		var b [32]byte
-		add("date", string(httpdate.Append(b[:0], x.Received)))
+		e.Field("date", string(httpdate.Append(b[:0], x.Received)))
 	}
 	if !server {
 		if t := x.ServerToken(); t != "" {
-			add("server", t)
+			e.Field("server", t)
 		}
 	}
 }

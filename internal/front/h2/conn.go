@@ -417,12 +417,8 @@ func (c *conn) end() {
 		c.forget(s)
 		c.recycle(s)
 	}
-	free := c.free
-	c.free = nil
+	c.letGo(0)
 	c.mu.Unlock()
-	for _, s := range free {
-		s.visit.Bye()
-	}
 	c.front.Watch.Remove(&c.guard)
 	c.front.Watch.Remove(&c.write.guard)
 	c.write.release()

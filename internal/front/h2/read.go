@@ -483,7 +483,6 @@ func (c *conn) opened(s *stream, end bool) error {
 	c.heads += s.head.Size()
 	c.guard.Disarm()
 	c.mu.Unlock()
-	c.front.running.Add(1)
-	go s.serve()
+	s.run()
 	return nil
 }

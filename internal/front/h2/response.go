@@ -50,11 +50,11 @@ func (o *response) Inform(status int, h *message.Header) error {
 	}
 	w := &c.write
 	w.block.Reset()
-	w.field(":status", strconv.Itoa(status))
+	w.Field(":status", strconv.Itoa(status))
 	if h != nil {
 		for i := range h.Fields {
 			if f := &h.Fields[i]; !bridge.Forbidden(f.Known) {
-				w.field(bridge.Lower(f.Name), f.Value)
+				w.Field(bridge.Lower(f.Name), f.Value)
 			}
 		}
 	}
@@ -102,8 +102,8 @@ func (o *response) Begin(r *message.Response) error {
 	}
 	w := &c.write
 	w.block.Reset()
-	w.field(":status", statusText(status))
-	bridge.Fields(x, r, status, s.tunnel, length, w.field)
+	w.Field(":status", statusText(status))
+	bridge.Fields(x, r, status, s.tunnel, length, w)
 	if m := c.h2.MaxHeaderBlock; m > 0 && w.block.Len() > m {
 		c.resetStream(s, wire.InternalError)
 		s.fail(errGone)
@@ -254,7 +254,7 @@ func (o *response) End(trailer *message.Header) error {
 		w.block.Reset()
 		for i := range trailer.Fields {
 			if f := &trailer.Fields[i]; !bridge.Forbidden(f.Known) {
-				w.field(bridge.Lower(f.Name), f.Value)
+				w.Field(bridge.Lower(f.Name), f.Value)
 			}
 		}
 		o.headers(true)

@@ -21,6 +21,7 @@ type stream struct {
 	c      *conn
 	visit  exchange.Visit
 	client *exchange.Client
+	work   chan struct{} // wakes its goroutine; closed when it is not needed; nil before the first time
 
 	id      uint32
 	x       *exchange.Exchange
@@ -146,6 +147,24 @@ func (s *stream) fail(err error) {
 	}
 }
 
+// run begins serve, in the stream's own goroutine: stacks that have grown once
+// are used again.
+func (s *stream) run() {
+	s.c.front.running.Add(1)
+	if s.work != nil {
+		s.work <- struct{}{}
+		return
+	}
+	s.work = make(chan struct{}, 1)
+	go s.loop(s.work)
+}
+
+func (s *stream) loop(work chan struct{}) {
+	for ok := true; ok; _, ok = <-work {
+		s.serve()
+	}
+}
+
 // serve runs the exchange.
 func (s *stream) serve() {
 	x := s.x
@@ -188,10 +207,30 @@ func (s *stream) finish() {
 	c.heads -= s.head.Size()
 	c.recycle(s)
 	c.busy--
+	if c.busy == 0 && c.open == 0 {
+		c.letGo(spareStreams)
+	}
 	c.quieted()
 	c.idle.Broadcast()
 	c.mu.Unlock()
 	c.front.running.Add(-1)
+}
+
+// spareStreams is how many streams a connection keeps that has none under way.
+const spareStreams = 4
+
+// letGo ends all but keep of the streams that wait for another request. Under
+// the lock.
+func (c *conn) letGo(keep int) {
+	for i := keep; i < len(c.free); i++ {
+		s := c.free[i]
+		c.free[i] = nil
+		s.visit.Bye()
+		if s.work != nil {
+			close(s.work)
+		}
+	}
+	c.free = c.free[:min(keep, len(c.free))]
 }
 
 // resetStream sends RST_STREAM and forgets the stream. Under the lock.
@@ -308,8 +347,7 @@ func (c *conn) upgraded(h *exchange.Handoff) bool {
 	s.client.Served = 0
 	c.guard.Disarm()
 	c.mu.Unlock()
-	c.front.running.Add(1)
-	go s.serve()
+	s.run()
 	return true
 }
 

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"bytes"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,12 @@ func (w *writer) flush() {
 		return
 	}
 	w.flushing = true
+	if w.c.busy > 1 {
+		// Answers come in flocks: those that are ready to run add theirs first.
+		w.c.mu.Unlock()
+		runtime.Gosched()
+		w.c.mu.Lock()
+	}
 	w.once()
 	if len(w.out) > 0 && !w.c.dead {
 		go w.run()
@@ -241,9 +248,9 @@ func (w *writer) grant(s *stream, n int) (int, error) {
 	}
 }
 
-// field encodes one field of a header block. What differs from response to
+// Field implements bridge.Encoder: one field of a header block. What differs from response to
 // response is kept out of the table, where it would only drive out the rest.
-func (w *writer) field(name, value string) {
+func (w *writer) Field(name, value string) {
 	f := hpack.HeaderField{Name: name, Value: value}
 	switch name {
 	case "content-length", "date", "etag", "last-modified", "location", "set-cookie", "age", "expires", "content-range":

@@ -43,15 +43,29 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
-func (e *encoder) field(name, value string) {
+// Field implements bridge.Encoder.
+func (e *encoder) Field(name, value string) {
 	e.enc.WriteField(qpack.HeaderField{Name: name, Value: value})
 }
 
-// headers puts a HEADERS frame into the buffer, whose fields each hands to add.
-func (o *response) headers(each func(add func(name, value string))) {
+// begin takes an empty header block.
+func begin() *encoder {
 	e := encoders.Get().(*encoder)
 	e.buf.Reset()
-	each(e.field)
+	return e
+}
+
+// fields puts those of h in that may be sent.
+func (e *encoder) fields(h *message.Header) {
+	for i := range h.Fields {
+		if f := &h.Fields[i]; !bridge.Forbidden(f.Known) {
+			e.Field(bridge.Lower(f.Name), f.Value)
+		}
+	}
+}
+
+// headers puts a HEADERS frame into the buffer, and lets go of e.
+func (o *response) headers(e *encoder) {
 	e.enc.Close()
 	at := len(o.room())
 	o.buf = appendHead(o.buf, frameHeaders, e.buf.Len())
@@ -82,16 +96,12 @@ func (o *response) Inform(status int, h *message.Header) error {
 	if status == 100 {
 		o.s.expect = false
 	}
-	o.headers(func(add func(name, value string)) {
-		add(":status", strconv.Itoa(status))
-		if h != nil {
-			for i := range h.Fields {
-				if f := &h.Fields[i]; !bridge.Forbidden(f.Known) {
-					add(bridge.Lower(f.Name), f.Value)
-				}
-			}
-		}
-	})
+	e := begin()
+	e.Field(":status", strconv.Itoa(status))
+	if h != nil {
+		e.fields(h)
+	}
+	o.headers(e)
 	return o.Flush()
 }
 
@@ -115,10 +125,10 @@ func (o *response) Begin(r *message.Response) error {
 		status, length, none = bridge.TunnelStatus(x, status, length, none)
 	}
 	o.none, o.counted, o.left = none, length >= 0 && !none, length
-	o.headers(func(add func(name, value string)) {
-		add(":status", strconv.Itoa(status))
-		bridge.Fields(x, r, status, s.tunnel, length, add)
-	})
+	e := begin()
+	e.Field(":status", strconv.Itoa(status))
+	bridge.Fields(x, r, status, s.tunnel, length, e)
+	o.headers(e)
 	return o.err
 }
 
@@ -209,13 +219,9 @@ func (o *response) End(trailer *message.Header) error {
 		return o.Flush()
 	}
 	if trailer != nil && len(trailer.Fields) > 0 && !o.none {
-		o.headers(func(add func(name, value string)) {
-			for i := range trailer.Fields {
-				if f := &trailer.Fields[i]; !bridge.Forbidden(f.Known) {
-					add(bridge.Lower(f.Name), f.Value)
-				}
-			}
-		})
+		e := begin()
+		e.fields(trailer)
+		o.headers(e)
 	}
 	if err := o.Flush(); err != nil {
 		return err

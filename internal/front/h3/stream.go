@@ -128,8 +128,11 @@ func (s *stream) request() (*h1.Problem, error) {
 		v, ok := x.Request.Header.Known(message.Expect)
 		s.expect = ok && message.EqualFold(v, "100-continue")
 	}
-	if s.early() && !safe(x.Request.Method) {
-		return problemEarly, nil
+	if s.early() {
+		if !safe(x.Request.Method) {
+			return problemEarly, nil
+		}
+		x.Request.Header.Set("Early-Data", "1") // RFC 8470 §5.1
 	}
 	return nil, nil
 }

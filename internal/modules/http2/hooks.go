@@ -80,8 +80,6 @@ func variables(x *exchange.Exchange) exchange.Verdict {
 	}
 	x.Env.Set("H2PUSH", "off")
 	x.Env.Set("H2_PUSH", "off")
-	x.Env.Set("H2_PUSHED", "")
-	x.Env.Set("H2_PUSHED_ON", "")
 	id := strconv.FormatUint(x.Client.Stream, 10)
 	x.Env.Set("H2_STREAM_ID", id)
 	x.Env.Set("H2_STREAM_TAG", strconv.FormatUint(x.Client.ID, 10)+"-"+id)
