@@ -9,11 +9,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,6 +188,13 @@ esac
 				t.Errorf("a client without P-384 gets %v", got.PublicKeyAlgorithm)
 			}
 		}},
+		{"through a proxy, with a profile that nobody knows", func(s *Spec) {
+			s.Proxy, s.Profile = tunnels(t), "unheard-of"
+		}, func(t *testing.T, r *rig, d *Domain) {
+			if tunnelled.Load() == 0 {
+				t.Error("the proxy was not asked")
+			}
+		}},
 		{"commands", func(s *Spec) {
 			s.Message, s.Notify = []string{"sh", "-c", `echo "message $*" >>` + events, "-"}, []string{"sh", "-c", `echo "notify $*" >>` + events, "-"}
 		}, func(t *testing.T, r *rig, d *Domain) {
@@ -311,6 +321,48 @@ func TestExternalAccount(t *testing.T) {
 	}
 	r.use(r.spec(func(s *Spec) { s.EABKey, s.EABMAC = "kid-1", mac }))
 	r.until("a certificate", d.Ready)
+}
+
+func TestMandatoryProfile(t *testing.T) {
+	r := newRig(t, pebbletest.Start(t, pebbletest.Options{}))
+	d := r.use(r.spec(func(s *Spec) { s.Profile, s.MustProfile = "unheard-of", true }))
+	r.until("the complaint", func() bool { return strings.Contains(r.lines(), `offers no profile "unheard-of"`) })
+	if d.Ready() {
+		t.Error("a certificate without the profile")
+	}
+}
+
+// tunnelled counts the connections through tunnels.
+var tunnelled atomic.Int32
+
+// tunnels runs an HTTP proxy that knows CONNECT.
+func tunnels(t *testing.T) *url.URL {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		far, err := net.Dial("tcp", r.Host)
+		if r.Method != http.MethodConnect || err != nil {
+			http.Error(w, "no", http.StatusBadGateway)
+			return
+		}
+		defer far.Close()
+		tunnelled.Add(1)
+		w.WriteHeader(http.StatusOK)
+		near, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		go func() {
+			io.Copy(far, rw)
+			far.Close()
+		}()
+		io.Copy(near, far)
+	}))
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 func TestAgreement(t *testing.T) {

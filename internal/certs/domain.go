@@ -128,7 +128,7 @@ func (d *Domain) load(s *Spec) {
 	}
 	if len(next.certs) == 0 {
 		if old := d.shown.Load(); old != nil && !old.ready && coversAll(old.certs[0].Leaf, s) && now.Before(old.certs[0].Leaf.NotAfter.Add(-time.Hour)) {
-			return // the temporary one of before will do
+			return // the temporary one of before will do; its job is known
 		}
 		c, err := temporary(s.Names, now)
 		if err != nil {
@@ -142,7 +142,9 @@ func (d *Domain) load(s *Spec) {
 	}
 	d.shown.Store(next)
 	d.mu.Lock()
-	d.job = d.store.loadJob(s.Name)
+	if d.job.Last.IsZero() {
+		d.job = d.store.loadJob(s.Name)
+	}
 	d.mu.Unlock()
 }
 
@@ -203,6 +205,9 @@ func (d *Domain) step(ctx context.Context) time.Duration {
 func (d *Domain) keep(ctx context.Context, s *Spec) time.Time {
 	now := d.manager.now()
 	d.adopt(s, now)
+	if !d.Ready() {
+		d.load(s) // a temporary certificate ends, too
+	}
 	d.askSuggestion(ctx, s, now)
 	due := d.due(s, now)
 	if due.After(now) {

@@ -203,6 +203,13 @@ MDChallengeDns01 true --zone x
 	}
 }
 
+func TestWithoutSSL(t *testing.T) {
+	_, diags := roomtest.Compile(t, "/", "Listen 80\n<VirtualHost *:80>\nServerName a.test\nAutoHTTPS On\n</VirtualHost>", &Room)
+	if len(diags) != 1 || diags[0].Text != "AutoHTTPS needs the module ssl" || diags[0].Pos.Line != 4 {
+		t.Errorf("%v", diags)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	day := 24 * time.Hour
 	for s, want := range map[string]time.Duration{"5": 5 * day, "21d": 21 * day, "30s": 30 * time.Second, "90mi": 90 * time.Minute, "12h": 12 * time.Hour, "100ms": 100 * time.Millisecond} {
