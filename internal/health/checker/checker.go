@@ -142,6 +142,21 @@ func (p *Checker) Now(key live.WorkerKey) bool {
 	return true
 }
 
+// Hurry tells that requests have found a worker in error: if it is checked
+// faster then (hcfastinterval), it is from now on.
+func (p *Checker) Hurry(w *live.Worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tasks[w.Key()]
+	if t == nil || t.Worker != w || t.at < 0 || t.Plan.Fast <= 0 {
+		return
+	}
+	if due := time.Now().Add(t.Plan.Fast); due.Before(t.due) {
+		p.unqueue(t)
+		p.enqueue(t, due)
+	}
+}
+
 // End closes the list: members that it does not name are not checked any more.
 func (p *Checker) End(gen uint64) { p.sweep(gen, func(t *task) bool { return t.gen != gen }) }
 

@@ -229,6 +229,37 @@ func TestAnew(t *testing.T) {
 	})
 }
 
+// TestHurry: a member that requests have found in error is not left for a long
+// interval.
+func TestHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		defer f.c.Stop()
+		m := f.member("a", health.Rules{Interval: time.Hour, Fast: 2 * time.Second}, 0, nil)
+		plain := f.member("b", health.Rules{Interval: time.Hour}, 0, nil)
+		f.use(0, m, plain)
+		time.Sleep(10 * time.Minute)
+		for _, w := range []*live.Worker{m.Worker, plain.Worker} {
+			w.Balancer().Lock()
+			w.Fail(time.Now())
+			w.Balancer().Unlock()
+			f.c.Hurry(w)
+		}
+		time.Sleep(3 * time.Second)
+		if f.times("a") != 2 || !m.Worker.Usable() {
+			t.Errorf("asked %d times, usable %v", f.times("a"), m.Worker.Usable())
+		}
+		if f.times("b") != 1 {
+			t.Errorf("without hcfastinterval: asked %d times", f.times("b"))
+		}
+		f.c.Hurry(f.worker("nobody"))
+		time.Sleep(10 * time.Minute)
+		if f.times("a") != 2 {
+			t.Errorf("it is back and still asked often: %d", f.times("a"))
+		}
+	})
+}
+
 func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFarm()

@@ -77,6 +77,13 @@ func (c *checks) add(w *worker) {
 	})
 }
 
+// hurry tells that requests have found a member in error.
+func (c *checks) hurry(w *live.Worker) {
+	if c.checker != nil {
+		c.checker.Hurry(w)
+	}
+}
+
 // remove has it checked no more.
 func (c *checks) remove(key live.WorkerKey) {
 	if c.checker != nil {

@@ -186,6 +186,7 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		if verdict.Error {
 			rec.pick.Member.Worker.SetCause(now(), verdict.Why(rec.fault))
 			h.site.house.prober.look(b)
+			h.site.house.checks.hurry(rec.pick.Member.Worker)
 		}
 		if module, id, text, ok := verdict.Line(); ok {
 			x.Logf(errorlog.Error, module, "%s: %s", id, text)
