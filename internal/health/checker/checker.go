@@ -349,8 +349,8 @@ func conclude(w *live.Worker, plan *Plan, log *errorlog.Logger, r *Reading) {
 		log.Logf(errorlog.Warn, module, errorlog.Facts{}, "AH03302: Health check ENABLING %s: %s", w.Key().URL, r.Reason)
 	}
 	if log.Enabled(module, errorlog.Debug) {
-		log.Logf(errorlog.Debug, module, errorlog.Facts{}, "AH03251: Health check %s of %s took %v: %s",
-			plan.Request.Method, w.Key().URL, r.Took.Round(time.Microsecond), r.Reason)
+		log.Logf(errorlog.Debug, module, errorlog.Facts{}, "AH03251: Health check %s of %s took %.1fms: %s",
+			plan.Request.Method, w.Key().URL, r.Took.Seconds()*1000, r.Reason)
 	}
 }
 

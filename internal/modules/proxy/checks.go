@@ -239,7 +239,4 @@ func (d *draft) warnChecks(w *worker, member bool) {
 	case h.Port.Is && w.to.Socket != "":
 		warn("hcport has no effect: the member is a unix socket", "")
 	}
-	if h.Timeout.V > h.Interval.Or(workerconf.DefaultHealthInterval) {
-		warn(fmt.Sprintf("hctimeout=%v is longer than hcinterval: a member that hangs is checked less often", h.Timeout.V), "")
-	}
 }
