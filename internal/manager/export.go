@@ -69,6 +69,16 @@ func (m *Manager) exportBalancer(b *strings.Builder, e *Balancer) {
 		b.WriteByte('\n')
 	}
 	l := e.lay(m.overlay, nil)
+	for name := range secret {
+		_, set, _ := l.Settings.Text(name)
+		for i := range l.Seats {
+			_, has, _ := l.Seats[i].Conf.Text(name)
+			set = set || has
+		}
+		if set {
+			fmt.Fprintf(b, "# %s= is not shown here: keep it.\n", name)
+		}
+	}
 	fmt.Fprintf(b, "<Proxy %s>\n", word(e.Name))
 	for i := range l.Seats {
 		s := &l.Seats[i]
@@ -92,7 +102,7 @@ func exportParam(b *strings.Builder, name string, text func(string) (string, boo
 	if name == "enablereuse" { // disablereuse says it
 		return
 	}
-	if v, set, _ := text(name); set {
+	if v, set, _ := text(name); set && !secret[name] {
 		b.WriteString(" " + word(name+"="+v))
 	}
 }

@@ -83,12 +83,20 @@ func hide(c cluster.Change) cluster.Change {
 			e.Params = slices.Clone(e.Params)
 			for k := range e.Params {
 				if p := &e.Params[k]; secret[p.Name] {
-					p.Value, p.Base.V, p.Was.V = "", "", ""
+					p.Value, p.Base.V, p.Was.V = hidden, hidden, hidden
 				}
 			}
 		}
 	}
 	return c
+}
+
+// hidden stands in the place of a secret.
+const hidden = "(not shown)"
+
+// Hide removes secrets from edits that are to be shown.
+func Hide(edits []cluster.Edit) []cluster.Edit {
+	return hide(cluster.Change{Edits: edits}).Edits
 }
 
 // Undo takes a change back: what it set is as it was before. It is refused

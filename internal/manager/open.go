@@ -136,6 +136,11 @@ func (m *Manager) compare() {
 		return
 	}
 	m.merged, m.settled = m.overlay.Compare(text{m.board})
+	for i := range m.merged {
+		if c := &m.merged[i]; secret[c.Param] {
+			c.Base.V, c.Now.V, c.Edit.V = hidden, hidden, hidden
+		}
+	}
 }
 
 // Conflicts are the edits that the configuration disagrees with since it was
@@ -172,5 +177,5 @@ func told(t cluster.Text) string {
 	if !t.Is {
 		return "not set"
 	}
-	return strings.TrimSpace(t.V)
+	return t.V
 }

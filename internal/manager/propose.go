@@ -175,14 +175,11 @@ func line(c *cluster.Change, e *cluster.Edit) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "revision %d by %s: balancer://%s %s %s", c.Revision, who(c.By), e.Balancer.Name, e.Member, e.Verb)
 	for _, p := range e.Params {
-		old, now := p.Old(), p.Value
+		now := p.Value
 		if p.Back {
-			now = p.Base.V + " (configured)"
+			now = told(p.Base) + " (configured)"
 		}
-		if secret[p.Name] {
-			old.V, now = "…", "…"
-		}
-		fmt.Fprintf(&b, " %s=%s (was %s)", p.Name, now, old.V)
+		fmt.Fprintf(&b, " %s=%s (was %s)", p.Name, now, told(p.Old()))
 	}
 	if c.By.Reason != "" {
 		fmt.Fprintf(&b, ": %q", c.By.Reason)

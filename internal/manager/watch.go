@@ -88,6 +88,7 @@ func (m *Manager) Latest() uint64 {
 
 // tell passes a change on; locked.
 func (m *Manager) tell(c cluster.Change) {
+	c = hide(c)
 	m.feed.push(Event{Kind: Edited, At: c.At, Version: Version{m.config, c.Revision}, Change: &c})
 	for i := range c.Edits {
 		m.log(false, "%s", line(&c, &c.Edits[i]))

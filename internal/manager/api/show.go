@@ -262,6 +262,7 @@ func changeOf(e *manager.Entry) changeJ {
 
 func doneOf(edits []cluster.Edit) []doneJ {
 	out := []doneJ{}
+	edits = manager.Hide(edits)
 	for i := range edits {
 		e := &edits[i]
 		d := doneJ{Op: string(e.Verb), Balancer: e.Balancer.Name, Member: e.Member}

@@ -483,3 +483,66 @@ func TestEvents(t *testing.T) {
 }
 
 func mustAddr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// TestAPIKeepsSecrets: a secret can be set, and is shown nowhere.
+func TestAPIKeepsSecrets(t *testing.T) {
+	const old, fresh, base = "old-secret-77", "new-secret-88", "base-secret-66"
+	r := newRig(t, strings.Replace(shop, "route=a", "route=a secret="+base, 1))
+	var log strings.Builder
+	r.m.SetLog(func(_ bool, format string, args ...any) { fmt.Fprintf(&log, format+"\n", args...) })
+	member := "balancers/shop/members/" + idA
+	var said []string
+	ask := func(a *answer) { said = append(said, a.is(200).Body.String()) }
+	ask(r.do("PATCH", member, `{"parameters":{"secret":"`+old+`"}}`))
+	ask(r.do("PATCH", member+"?dry-run=1", `{"parameters":{"secret":"`+fresh+`"}}`))
+	ask(r.do("PATCH", member, `{"parameters":{"secret":"`+fresh+`"}}`))
+	r.load(strings.Replace(shop, "route=a", "route=a secret=other-"+base, 1))
+	for _, path := range []string{"", "balancers", member, "changes", "changes/1", "conflicts", "export"} {
+		ask(r.do("GET", path, ""))
+	}
+	if c := r.do("GET", "conflicts", "").at("conflicts").([]any); len(c) != 1 {
+		t.Errorf("conflicts: %v", c)
+	}
+	long := fresh + strings.Repeat("x", 80)
+	said = append(said, r.do("PATCH", member, `{"parameters":{"secret":"`+long+`"}}`).is(422).Body.String())
+	list, _, _ := r.m.Events(1)
+	for _, e := range list {
+		said = append(said, fmt.Sprintf("%+v", e.Change))
+	}
+	said = append(said, log.String())
+	for _, text := range said {
+		for _, s := range []string{old, fresh, base} {
+			if strings.Contains(text, s) {
+				t.Errorf("%s is shown: %s", s, text)
+			}
+		}
+	}
+}
+
+// TestTwoAdmins: of many who saw the same version one wins, and the others are
+// told.
+func TestTwoAdmins(t *testing.T) {
+	r := newRig(t, shop)
+	for range 20 {
+		etag := r.do("GET", "balancers/shop", "").is(200).Head.Header.Get("ETag")
+		status := make(chan int, 4)
+		for n := range 4 {
+			go func() {
+				status <- r.do("PATCH", "balancers/shop", fmt.Sprintf(`{"parameters":{"maxattempts":%d}}`, n), "If-Match: "+etag).Head.Status
+			}()
+		}
+		won := 0
+		for range 4 {
+			switch s := <-status; s {
+			case 200:
+				won++
+			case 412:
+			default:
+				t.Errorf("status %d", s)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d of four won", won)
+		}
+	}
+}
