@@ -316,8 +316,8 @@ func (l *look) outlook(o *manager.Outlook) {
 			note = "<small>gone</small>"
 		}
 		l.p("<tr><th scope=\"row\">%s %s</th>", e(m.URL), note)
-		for k, v := range [...]float64{m.Before, m.After} {
-			l.p("<td><meter class=\"share\" min=\"0\" max=\"1\" value=\"%.3f\" aria-label=\"%s\"></meter> %s</td>", v, [...]string{"Share now", "Share then"}[k], shareText(v))
+		for _, v := range [...]float64{m.Before, m.After} {
+			l.p("<td>%s%s</td>", bar(v), shareText(v))
 		}
 		l.p("<td class=\"n\">%d</td></tr>\n", m.Busy)
 	}

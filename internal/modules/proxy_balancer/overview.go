@@ -240,7 +240,7 @@ func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row, checks
 		l.p("<small>%s</small>", e(join(about, " · ")))
 	}
 	l.p("</th><td class=\"state\" data-l=\"State\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-f=\"state\">%s</span><small data-f=\"why\">%s</small></td>", e(r.state), e(r.why))
-	l.p("<td data-l=\"Share\"><meter class=\"share\" min=\"0\" max=\"1\" value=\"%.3f\" aria-label=\"Share of the requests\"></meter><span data-f=\"share\">%s</span></td>", r.share, shareText(r.share))
+	l.p("<td data-l=\"Share\">%s<span data-f=\"share\">%s</span></td>", bar(r.share), shareText(r.share))
 	for _, v := range [...]struct{ name, field, value string }{
 		{"Req/s", "rate", r.rate}, {"Errors", "errors", r.errors}, {"p50", "p50", r.p50}, {"p95", "p95", r.p95}, {"p99", "p99", r.p99}, {"In flight", "busy", r.busy},
 	} {
@@ -259,6 +259,11 @@ func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row, checks
 		l.p("<button name=\"do\" value=\"%s\" aria-label=\"%s %s\">%s</button>", a.do, a.text, e(m.URL), a.text)
 	}
 	l.p("</form></td></tr>\n")
+}
+
+// bar draws a share; the number stands beside it.
+func bar(share float64) string {
+	return fmt.Sprintf("<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"%.1f\" height=\"8\"/></svg>", 100*share)
 }
 
 // strip draws the last health checks.

@@ -42,7 +42,7 @@
 				// A card's own fields, not those of its rows.
 				if (el.tagName === "TR" || !f.closest("tr")) m[f.dataset.f] = f;
 			}
-			m.meter = el.tagName === "TR" ? el.querySelector("meter") : null;
+			m.bar = el.tagName === "TR" ? el.querySelector(".bar rect") : null;
 			fields.set(el, m);
 		}
 		return m;
@@ -54,7 +54,7 @@
 		for (const name in values) {
 			const f = m[name], v = values[name];
 			if (!f) continue;
-			if (name === "meter") { if (f.value !== +v) f.value = v; }
+			if (name === "bar") f.setAttribute("width", v);
 			else if (name === "checks") marks(f, v, values.checkstext);
 			else if (f.textContent !== v) f.textContent = v;
 		}
