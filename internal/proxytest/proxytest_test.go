@@ -107,6 +107,10 @@ func runAll(t *testing.T, p Program) {
 	for _, s := range scripts(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
+			if s.Via != "" {
+				RunVia(t, p, s, newH2C())
+				return
+			}
 			Run(t, p, s)
 		})
 	}

@@ -27,6 +27,7 @@ type Script struct {
 	Without []string // of the prelude's modules, not loaded
 	Ports   []string // names of additional free ports
 	Differs []Differ
+	Via     string      // the version of HTTP that the client speaks: "h2c"; "": HTTP/1.1
 	Links   [][2]string // symbolic links: target, name
 	Times   map[string]time.Time
 
@@ -151,6 +152,11 @@ func (s *Script) declare(text string) (bool, error) {
 		return true, s.declareCert(words)
 	case "module":
 		s.Modules = append(s.Modules, words[1:]...)
+	case "via":
+		if len(words) != 2 || words[1] != "h2c" {
+			return true, fmt.Errorf("via wants h2c")
+		}
+		s.Via = words[1]
 	case "without":
 		s.Without = append(s.Without, words[1:]...)
 	case "port":
