@@ -53,6 +53,12 @@ func TestH2Spec(t *testing.T) {
 // are no scripts, and gives its port.
 func standing(t *testing.T, p Program, s *Script, via Via) (stop func(), port string) {
 	t.Helper()
+	r := stand(t, p, s, via)
+	return r.close, r.port
+}
+
+func stand(t *testing.T, p Program, s *Script, via Via) *run {
+	t.Helper()
 	root := t.TempDir()
 	for _, dir := range []string{root, root + "/.."} { // the server may be somebody else
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -68,5 +74,5 @@ func standing(t *testing.T, p Program, s *Script, via Via) (stop func(), port st
 		r.close()
 		t.Fatal(err)
 	}
-	return r.close, r.port
+	return r
 }
