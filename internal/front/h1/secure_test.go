@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -336,4 +337,39 @@ func (l *limited) Write(p []byte) (int, error) {
 	}
 	l.left -= len(p)
 	return l.Conn.Write(p)
+}
+
+// A client that wants to shake hands again and again is refused and costs
+// nobody else anything.
+func TestSecureRenegotiation(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("skipped: openssl is not there")
+	}
+	d := open(t, newSafe(t, func(x *exchange.Exchange) { answer(x, 200, "yes") }))
+	cmd := exec.Command(openssl, "s_client", "-connect", d.addr, "-tls1_2")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		io.WriteString(in, "R\n")
+	}
+	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	cmd.Wait()
+	in.Close()
+	if _, after, asked := strings.Cut(out.String(), "RENEGOTIATING"); !asked || !strings.Contains(after, "alert") {
+		t.Errorf("it was not refused:\n%s", out.String())
+	}
+	nc, _ := d.dialTLS()
+	io.WriteString(nc, get)
+	if res, err := http.ReadResponse(bufio.NewReader(nc), nil); err != nil || res.StatusCode != 200 {
+		t.Errorf("another client: %v", err)
+	}
 }
