@@ -77,8 +77,28 @@ func compile(b *module.Build) func(*module.Plan) {
 		auths[i] = f.auth
 		bd.front = append(bd.front, f)
 	}
+	bd.mixed()
 	bd.open()
 	return func(p *module.Plan) { furnish(p, auths[p.Server.Server.Index], policy, any) }
+}
+
+// mixed warns of addresses whose virtual hosts do not agree about TLS: the
+// first one decides for all.
+func (bd *builder) mixed() {
+	first := map[string]*module.ServerBuild{}
+	for _, sb := range bd.b.Servers[1:] {
+		for _, word := range sb.Source.Addrs {
+			def := first[word]
+			switch {
+			case def == nil:
+				first[word] = sb
+			case def.Server.TLS != nil && sb.Server.TLS == nil:
+				bd.warn(sb.Source.Pos, fmt.Sprintf("%s has TLS by the rules of %s, the first virtual host of %s, and none of its own", sb.Server.Name, def.Server.Name, word), "SSLEngine on is missing")
+			case def.Server.TLS == nil && sb.Server.TLS != nil:
+				bd.warn(sb.Source.Pos, fmt.Sprintf("%s has no TLS, for %s, the first virtual host of %s, has none", sb.Server.Name, def.Server.Name, word), "SSLEngine on is missing there")
+			}
+		}
+	}
 }
 
 // on reports whether a server speaks TLS: SSLEngine's word, else that of the

@@ -238,3 +238,23 @@ func TestListsAtLoad(t *testing.T) {
 		}
 	}
 }
+
+func TestMixedAddress(t *testing.T) {
+	dir := t.TempDir()
+	root := issue(t, "root", nil, nil)
+	ec := issue(t, "a.test", root, func(c *x509.Certificate) { c.DNSNames = []string{"a.test", "b.test"} })
+	write(t, dir, "ec.pem", ec.certPEM(), ec.keyPEM(t))
+	const on = "SSLEngine on\nSSLCertificateFile ec.pem\n"
+	host := func(name, lines string) string {
+		return "<VirtualHost *:443>\nServerName " + name + "\n" + lines + "</VirtualHost>\n"
+	}
+	for text, want := range map[string]string{
+		host("a.test", on) + host("b.test", on): "",
+		host("a.test", on) + host("b.test", ""): "6: b.test has TLS by the rules of a.test, the first virtual host of *:443, and none of its own",
+		host("a.test", "") + host("b.test", on): "4: b.test has no TLS, for a.test, the first virtual host of *:443, has none",
+	} {
+		if got := roomtest.NewAt(t, dir, text, rooms...).Warnings(); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+}
