@@ -130,6 +130,9 @@ type TLSWish struct {
 	// CertificateID names what Certificate gives: requests for servers with the
 	// same one may come by each other's connections. "": no other has it.
 	CertificateID string
+	// Files is room ssl's answer: the server has SSLCertificateFile. Known once
+	// all rooms are compiled.
+	Files bool
 }
 
 // Plan is one Place being furnished. Dir is the merged per-section

@@ -388,8 +388,13 @@ func (bd *builder) listens(port int) bool {
 // given any by a managed domain, only by AutoHTTPS.
 func (bd *builder) wish(sb *module.ServerBuild, g *group) {
 	sb.TLS.Certificate = noCertificate
-	if g.live != nil {
-		sb.TLS.Certificate = g.live.Certificate
+	if d := g.live; d != nil {
+		sb.TLS.Certificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if sb.TLS.Files && !d.Ready() {
+				return nil, nil // better than a temporary one
+			}
+			return d.Certificate(hello)
+		}
 	}
 	sb.TLS.CertificateID = g.names[0]
 	if s := server.Of(sb.Conf); s != nil && s.Twin == secure {
@@ -411,9 +416,10 @@ func (bd *builder) furnish(p *module.Plan, g *group) {
 	if g == nil || g.live == nil {
 		return
 	}
-	st := &site{domain: g.live, require: g.set.Require.V, status: bd.global.CertStatus.Or(true)}
+	st := &site{domain: g.live, require: g.set.Require.V, status: bd.global.CertStatus.Or(true), files: p.Server.TLS.Files}
 	if s := server.Of(p.Conf); s != nil {
 		st.twin = s.Twin
+		st.files = st.files || st.twin == plain && slices.ContainsFunc(g.servers, func(sb *module.ServerBuild) bool { return sb.TLS.Files })
 	}
 	p.Hook(exchange.Read, module.First, st.read)
 	if st.require != requireOff && st.twin != plain {

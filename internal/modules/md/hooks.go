@@ -26,6 +26,7 @@ type site struct {
 	require require
 	twin    side
 	status  bool
+	files   bool // there is a certificate from SSLCertificateFile in any case
 }
 
 // prove answers challenges, on any server, before anything else can.
@@ -69,7 +70,7 @@ func (s *site) read(x *exchange.Exchange) exchange.Verdict {
 	if s.twin == neither && x.Client.TLS == nil {
 		return exchange.Declined
 	}
-	if !s.domain.Ready() {
+	if !s.files && !s.domain.Ready() {
 		x.Always.Set("Retry-After", retryAfter)
 		return exchange.Status(503)
 	}

@@ -289,6 +289,7 @@ func (bd *builder) certificates(f *front) {
 		list = append(list, h)
 	}
 	f.holders = better(list)
+	f.sb.TLS.Files = len(list) > 0
 	if f.s.Stapling.V {
 		for _, h := range f.holders {
 			if h.staple == nil {
