@@ -40,6 +40,9 @@ func newMap(c *conf.Cmd, args []string) (*rewriteMap, error) {
 	if !found {
 		m.kind, arg = "txt", args[1]
 	}
+	if strings.HasPrefix(m.kind, "dbm=") {
+		m.kind = "dbm" // of a kind that is named
+	}
 	switch m.kind {
 	case "txt", "rnd":
 		m.file, m.random = c.Path(arg), m.kind == "rnd"
