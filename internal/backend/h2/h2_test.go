@@ -230,7 +230,7 @@ func TestClientLeaves(t *testing.T) {
 	p.WriteData(id, false, []byte("some"))
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		res.mu.Lock()
-		waits := res.waker != nil && res.Flushes > 0
+		waits := res.waker != nil && res.waits > 1 // for the head, and for more content
 		res.mu.Unlock()
 		if waits || time.Now().After(deadline) {
 			break
@@ -501,10 +501,15 @@ func TestPlaces(t *testing.T) {
 // TestSilent: a backend that does not answer costs its stream, and the
 // connection is not used for others.
 func TestSilent(t *testing.T) {
-	r := newRig(t, func(w *backend.Worker) { w.Timeout = 100 * time.Millisecond })
+	r := newRig(t)
 	_, done := r.async(request{method: "GET", path: "/"})
 	p := r.accept()
 	id, _ := p.headers()
+	p.ok(id, "")
+	wait(t, done)
+	r.work.Timeout = 100 * time.Millisecond
+	_, done = r.async(request{method: "GET", path: "/"})
+	id, _ = p.headers()
 	if code := p.reset(id); code != http2.ErrCodeCancel {
 		t.Errorf("reset with %v", code)
 	}
@@ -538,6 +543,7 @@ func TestPing(t *testing.T) {
 	if res := wait(t, done); res.f != nil {
 		t.Error(res.f)
 	}
+	r.work.Ping = patience
 	s = r.group().sessions[0]
 	s.mu.Lock()
 	s.readAt = s.readAt.Add(-time.Hour)

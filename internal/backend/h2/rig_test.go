@@ -69,11 +69,15 @@ type client struct {
 	*exchangetest.Recorder
 	mu    sync.Mutex
 	waker exchange.Waker
+	waits int // how often something began to wait for the backend
 }
 
 func (c *client) Waiting(w exchange.Waker) bool {
 	c.mu.Lock()
 	c.waker = w
+	if w != nil {
+		c.waits++
+	}
 	c.mu.Unlock()
 	select {
 	case <-c.Left:
