@@ -235,7 +235,10 @@ type Env struct {
 // and closed when its last exchange has ended: log files, caches, pools of
 // its own. Open's error keeps the running configuration. Never called for -t.
 type Opening struct {
-	Open  func() error
+	Open func() error
+	// Ready is called when all openings have succeeded: what must not happen for
+	// a configuration that is then given up belongs here.
+	Ready func()
 	Close func()
 }
 

@@ -108,6 +108,11 @@ func (s *Snapshot) Open() error {
 		}
 		s.opened++
 	}
+	for _, o := range s.openings {
+		if o.Ready != nil {
+			o.Ready()
+		}
+	}
 	return nil
 }
 

@@ -115,7 +115,7 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 		d.warnLines(i)
 	}
 	if !b.Env.Test {
-		b.Open(module.Opening{Open: func() error {
+		b.Open(module.Opening{Ready: func() {
 			d.live.Commit()
 			h.settle()
 			h.prober.start()
@@ -125,7 +125,6 @@ func compileFor(b *module.Build, h *house) func(*module.Plan) {
 			}
 			h.checks.settle()
 			desk.Commit()
-			return nil
 		}, Close: func() {
 			for _, r := range h.rosters {
 				r.stop()

@@ -58,9 +58,7 @@ func (d *desk) reload(t *testing.T, text string) {
 		h.modules = append(h.modules, "proxy_hcheck_module")
 	})
 	for _, o := range d.b.Openings {
-		if err := o.Open(); err != nil {
-			t.Fatal(err)
-		}
+		o.Ready()
 		t.Cleanup(o.Close)
 	}
 }

@@ -41,9 +41,7 @@ func TestExpand(t *testing.T) {
 ProxyPass / balancer://cl/
 `, func(h *house) { h.pools, h.live = pools, reg })
 		for _, o := range s.b.Openings {
-			if err := o.Open(); err != nil {
-				t.Fatal(err)
-			}
+			o.Ready()
 			t.Cleanup(o.Close)
 		}
 		return s, s.house.rosters[0].balancer

@@ -546,3 +546,27 @@ func TestTwoAdmins(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenUp: a configuration that can not be opened changes nothing of what
+// is managed, and edits go on reaching what runs.
+func TestGivenUp(t *testing.T) {
+	r := newRig(t, shop)
+	cfg, _ := conf.Load(conf.Options{
+		File: "test.conf", Root: t.TempDir(), Modules: all.Infos(),
+		Text: "ServerName shop.test\n" + modules + strings.ReplaceAll(shop, "8001", "8005") + "\n",
+	})
+	broken := module.Room{Name: "broken", Static: true, Compile: func(b *module.Build) func(*module.Plan) {
+		b.Open(module.Opening{Open: func() error { return os.ErrPermission }})
+		return nil
+	}}
+	snap, diags := snapshot.Build(cfg, append(slices.Clone(all.Rooms), &broken), r.env)
+	if snap == nil {
+		t.Fatal(diags)
+	}
+	if err := snap.Open(); err == nil {
+		t.Fatal("it was opened")
+	}
+	r.do("GET", "balancers/shop", "").has("members.0.url", "http://127.0.0.1:8001")
+	r.do("PATCH", "balancers/shop/members/"+idA, `{"parameters":{"loadfactor":5}}`).is(200)
+	r.do("GET", "balancers/shop", "").has("members.0.factor", 5)
+}
