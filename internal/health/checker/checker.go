@@ -70,7 +70,7 @@ type task struct {
 
 // tick is how far apart wake-ups are at least: what is due within one is begun
 // together.
-const tick = 5 * time.Millisecond
+const tick = 10 * time.Millisecond
 
 // New makes a Checker. It has no goroutine before the first member comes.
 func New() *Checker {
