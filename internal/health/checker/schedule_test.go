@@ -182,7 +182,7 @@ func TestComeAndGo(t *testing.T) {
 		f := newFarm()
 		defer f.c.Stop()
 		gen := f.use(0, f.member("a", health.Rules{}, 0, nil))
-		time.Sleep(10 * time.Second)
+		time.Sleep(10*time.Second + 500*time.Millisecond) // between two checks of a
 		slow := f.member("slow", health.Rules{}, 30*time.Second, errors.New("no"))
 		f.c.Add(gen, slow)
 		time.Sleep(10 * time.Second)
