@@ -65,8 +65,7 @@ func TestEdit(t *testing.T) {
 		t.Error("the preview has changed something")
 	}
 	w.do(chromedp.SetValue(`dialog [name="reason"]`, "more <memory> & \"cores\""))
-	w.click("dialog button", "Make the change")
-	w.until(`document.querySelector(".message.good")`)
+	w.confirm("Make the change", 1)
 	if !strings.Contains(r.xml(), "<httpd:loadfactor>3.00") {
 		t.Error("nothing was changed")
 	}
@@ -79,8 +78,7 @@ func TestEdit(t *testing.T) {
 	w.shot("history")
 	w.click("a", "Undo")
 	w.until(`document.querySelector("dialog[open]")`)
-	w.click("dialog button", "Undo it")
-	w.until(`document.querySelector(".message.good")`)
+	w.confirm("Undo it", 2)
 	if strings.Contains(r.xml(), "<httpd:loadfactor>3.00") {
 		t.Error("nothing was undone")
 	}
@@ -118,12 +116,12 @@ func TestQuickActions(t *testing.T) {
 	if text := w.text("dialog"); !strings.Contains(text, "one member is left") {
 		t.Errorf("no warning that nobody can take over: %s", text)
 	}
-	w.click("dialog button", "Make the change")
+	w.confirm("Make the change", 1)
 	w.until(row(a) + `?.querySelector("[data-f=state]").textContent === "Draining"`)
 	w.until(row(a) + `.querySelector("[data-f=why]").textContent.includes("by 127.0.0.1")`)
 	w.shot("draining")
 	eval[bool](w, row(a)+`.querySelector("button[value=enable]").click() ?? true`)
-	w.click("dialog button", "Make the change")
+	w.confirm("Make the change", 2)
 	w.until(row(a) + `?.querySelector("[data-f=state]").textContent === "OK"`)
 }
 
@@ -139,7 +137,7 @@ func TestAddAndRemove(t *testing.T) {
 	w.do(chromedp.SetValue("#url", c.url()))
 	eval[bool](w, `document.querySelector("dialog [name=off]").click() ?? true`)
 	w.click("dialog button", "Preview the change")
-	w.click("dialog button", "Make the change")
+	w.confirm("Make the change", 1)
 	w.until(row(c) + `?.querySelector("[data-f=state]").textContent === "OK"`)
 	w.until(`parseFloat(` + row(c) + `.querySelector("[data-f=rate]").textContent) > 0`)
 	w.shot("added")
@@ -147,7 +145,7 @@ func TestAddAndRemove(t *testing.T) {
 	w.click("dialog button", "Remove")
 	w.until(`document.querySelector("#timeout")`)
 	w.shot("remove")
-	w.click("dialog button", "Make the change")
+	w.confirm("Make the change", 2)
 	w.until(`!` + row(c))
 	if strings.Contains(r.xml(), c.addr) {
 		t.Error("it is still there")

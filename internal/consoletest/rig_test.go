@@ -273,6 +273,14 @@ func (b *browser) click(selector, text string) {
 	eval[bool](b, js+".click() ?? true")
 }
 
+// confirm presses a button that makes a change, and waits for the page that
+// says so: the old one may show the change before it goes.
+func (b *browser) confirm(button string, revision int) {
+	b.t.Helper()
+	b.click("dialog button", button)
+	b.until(fmt.Sprintf(`document.readyState === "complete" && document.querySelector(".message.good")?.innerText.includes("Revision %d ")`, revision))
+}
+
 // shot takes a picture for whoever wants to see it.
 func (b *browser) shot(name string) {
 	dir := os.Getenv("SHOTS")
