@@ -340,7 +340,8 @@ func (s *shard) other(name string) *Conn {
 	return c
 }
 
-// Probe tries a connection outside of any request and keeps it if it came up.
+// Probe tries a connection outside of any request and keeps it if it came up
+// and its scheme keeps connections here.
 func (p *Pool) Probe(w *backend.Worker, serverName string) *fault.Fault {
 	p.busy.Add(1)
 	c, f := p.dial(w, 0, &Want{ServerName: serverName})
@@ -348,7 +349,11 @@ func (p *Pool) Probe(w *backend.Worker, serverName string) *fault.Fault {
 		p.leave()
 		return f
 	}
-	p.Put(c, w)
+	if p.shared.Load() != nil {
+		p.Discard(c)
+	} else {
+		p.Put(c, w)
+	}
 	return nil
 }
 

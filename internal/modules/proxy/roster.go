@@ -192,8 +192,10 @@ func (r *roster) part(m *balancer.Member, all []*balancer.Member) {
 	}
 	r.house.live.Part(key)
 	for _, l := range m.Data.(*worker).links {
-		if p, ok := l.Pool.(*pool.Pool); ok {
-			p.Clear()
+		for _, l := range l.forms() {
+			if p, ok := l.Pool.(*pool.Pool); ok {
+				p.Clear()
+			}
 		}
 	}
 }

@@ -54,6 +54,14 @@ func (l *link) last() *link {
 	return nil
 }
 
+// forms are the link itself, or over TLS those that have connections.
+func (l *link) forms() []*link {
+	if list := l.overs.list.Load(); list != nil {
+		return *list
+	}
+	return []*link{l}
+}
+
 // copy is a link of its own with what l says.
 func (l *link) copy() *link {
 	return &link{
