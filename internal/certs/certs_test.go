@@ -323,6 +323,28 @@ func TestExternalAccount(t *testing.T) {
 	r.until("a certificate", d.Ready)
 }
 
+// TestStopInCommand: the end of the process waits neither for a command nor for
+// what that has started.
+func TestStopInCommand(t *testing.T) {
+	r := newRig(t, nil)
+	began := filepath.Join(t.TempDir(), "began")
+	r.use(r.spec(func(s *Spec) { s.Message = []string{"sh", "-c", "touch " + began + "; sleep 300 & sleep 300", "-"} }))
+	r.until("the command", func() bool { _, err := os.Stat(began); return err == nil })
+	done := make(chan struct{})
+	go func() {
+		r.Stop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(60 * time.Second):
+		t.Fatal("still waiting")
+	}
+	if strings.Contains(r.lines(), "next try") {
+		t.Errorf("the end counts as a failure:\n%s", r.lines())
+	}
+}
+
 func TestMandatoryProfile(t *testing.T) {
 	r := newRig(t, pebbletest.Start(t, pebbletest.Options{}))
 	d := r.use(r.spec(func(s *Spec) { s.Profile, s.MustProfile = "unheard-of", true }))

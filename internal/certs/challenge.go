@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mholt/acmez/v3"
 	"github.com/mholt/acmez/v3/acme"
@@ -160,7 +161,11 @@ func (v dnsSolver) CleanUp(ctx context.Context, c acme.Challenge) error {
 	if v.s.DNSVersion == 2 {
 		args = append(args, c.DNS01KeyAuthorization())
 	}
-	err := run(context.WithoutCancel(ctx), v.s.DNSCommand, args...)
+	// Also when the attempt was given up: what was set up must not stay. But the
+	// end of the process does not wait long for that.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tearDownTime)
+	defer cancel()
+	err := run(ctx, v.s.DNSCommand, args...)
 	if err != nil {
 		v.d.logf(errorlog.Warn, "%s: dns-01: %v", v.s.Name, err)
 	}
@@ -185,6 +190,8 @@ func run(ctx context.Context, argv []string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	c := exec.CommandContext(ctx, argv[0], append(append([]string{}, argv[1:]...), args...)...)
+	ownGroup(c)
+	c.WaitDelay = time.Second // what it has started may hold its output open
 	out, err := c.CombinedOutput()
 	if err != nil {
 		text := strings.Join(strings.Fields(string(out)), " ")

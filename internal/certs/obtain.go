@@ -26,9 +26,10 @@ import (
 
 // How long things may take.
 const (
-	attemptTime = 10 * time.Minute // one certificate
-	commandTime = 2 * time.Minute  // a program that is told something
-	pollTime    = 3 * time.Minute  // the authority's checks
+	attemptTime  = 10 * time.Minute // one certificate
+	commandTime  = 2 * time.Minute  // a program that is told something
+	tearDownTime = 10 * time.Second
+	pollTime     = 3 * time.Minute // the authority's checks
 )
 
 // client makes the client of an authority.

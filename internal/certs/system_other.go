@@ -5,6 +5,7 @@ package certs
 import (
 	"context"
 	"os"
+	"os/exec"
 )
 
 // lock: there are no such locks here.
@@ -13,3 +14,5 @@ func (s *Store) lock(context.Context, string) (unlock func(), err error) { retur
 func owner(os.FileInfo) int { return -1 }
 
 func links(os.FileInfo) int { return 1 }
+
+func ownGroup(*exec.Cmd) {}
