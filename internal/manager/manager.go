@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -197,9 +196,7 @@ func (m *Manager) take(store cluster.Store, c cluster.Change) {
 	for i := range c.Edits {
 		e := &c.Edits[i]
 		m.once(e)
-		if e.Member != "" && slices.ContainsFunc(e.Params, func(p cluster.Param) bool { return p.Name == "loadfactor" && !p.Back }) {
-			m.live.Restart(e.Balancer)
-		}
+		m.said(e)
 	}
 	m.compare()
 	m.tell(c)
@@ -243,6 +240,27 @@ func (m *Manager) relay(key live.BalancerKey) {
 		m.log(true, "%s %s: the edit %s=%s is not laid: %v", e.Name, r.Member, r.Param, r.Value, r.Why)
 	}
 	e.Lay(l)
+}
+
+// said does what an edit of a value means though the value be what it was:
+// the flag C, which checks have changed meanwhile, is set again, and a factor
+// begins the round anew; locked.
+func (m *Manager) said(e *cluster.Edit) {
+	w := m.live.Worker(live.WorkerKey{Balancer: e.Balancer, URL: e.Member})
+	if w == nil {
+		return
+	}
+	for i := range e.Params {
+		switch p := &e.Params[i]; {
+		case p.Back:
+		case p.Name == "loadfactor":
+			m.live.Restart(e.Balancer)
+		case p.Name == "status.C":
+			w.Balancer().Lock()
+			w.SetHealthFailed(p.Value == "On")
+			w.Balancer().Unlock()
+		}
+	}
 }
 
 // once does what an edit wants done here and now; locked.

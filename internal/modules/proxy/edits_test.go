@@ -447,3 +447,22 @@ func TestRemoval(t *testing.T) {
 		t.Errorf("members %s", got)
 	}
 }
+
+// TestHealthWord: an operator's word about the flag C counts each time it is
+// said, though checks have changed the flag meanwhile.
+func TestHealthWord(t *testing.T) {
+	d := openDesk(t, pair)
+	w := d.reg.Worker(live.WorkerKey{Balancer: cl, URL: "http://a:81"})
+	for range 2 {
+		d.propose(t, change("http://a:81", "status=+C"))
+		if got := d.members(); got != "a:81/1/HcFl b:82/2/Ok" {
+			t.Fatalf("members %s", got)
+		}
+		w.Balancer().Lock()
+		w.ProbePassed()
+		w.Balancer().Unlock()
+	}
+	if got := d.members(); got != "a:81/1/Ok b:82/2/Ok" {
+		t.Errorf("members %s", got)
+	}
+}
