@@ -102,7 +102,7 @@ func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...
 // only thing complained about.
 func TestWrongScriptsFail(t *testing.T) {
 	p := oracle(t)
-	const head = "T.\n-- httpd.conf --\nProxyPass /a http://127.0.0.1:$B1/t\nProxyPass /c http://127.0.0.1:$B3/\n-- script --\nbackend b1\nbackend b2\nbackend b3 refused\n"
+	const head = "T.\n-- httpd.conf --\nKeepAliveTimeout 60\nProxyPass /a http://127.0.0.1:$B1/t\nProxyPass /c http://127.0.0.1:$B3/\n-- script --\nbackend b1\nbackend b2\nbackend b3 refused\n"
 	for _, c := range []struct{ lines, want string }{
 		{"GET /a/x => 404", "status 200, want 404"},
 		{"GET /a/x => 200", "backend b1 was asked"},
