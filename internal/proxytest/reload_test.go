@@ -83,6 +83,9 @@ func TestReloadAndStop(t *testing.T) {
 					t.Errorf("%q %v, want %q", b, err, want)
 				}
 			}
+			if c.name == "h3" {
+				announced(t, r.port)
+			}
 			held := hold()
 			if err := r.proc.reload(syscall.SIGUSR1); err != nil {
 				t.Fatal(err)
@@ -103,5 +106,20 @@ func TestReloadAndStop(t *testing.T) {
 				t.Errorf("%v\n%s", err, fmt.Sprint(r.proc.output))
 			}
 		})
+	}
+}
+
+// announced: a client over TCP is told of HTTP/3 at the port that it knows.
+func announced(t *testing.T, port string) {
+	t.Helper()
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Get("https://127.0.0.1:" + port + "/quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got, want := resp.Header.Get("Alt-Svc"), `h3=":`+port+`"; ma=86400`; got != want {
+		t.Errorf("Alt-Svc %q, want %q", got, want)
 	}
 }
