@@ -44,6 +44,7 @@ type run struct {
 	// sending: the step before only sent, so what backends have seen since it
 	// began may be this step's.
 	sending bool
+	begun   bool // a step has been played
 	picked  string
 	took    bool // a variable was taken out of the answer
 	said    int  // bytes of the server's standard output and error before the step
@@ -252,8 +253,10 @@ func (r *run) once(st *Step) []string {
 		for name, b := range r.backends {
 			r.marks[name] = b.mark()
 		}
-		r.log("error").mark()
-		r.said = len(r.proc.output.String())
+		if r.begun { // what was logged at the start belongs to the first step
+			r.log("error").mark()
+			r.said = len(r.proc.output.String())
+		}
 	}
 	r.sending = st.Verb == "send" && len(st.Expect) == 0
 	r.queue(st)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -350,55 +351,57 @@ func (d deaf) ReadFrom(p []byte) (int, net.Addr, error) {
 // served before the handshake is over.
 func TestEarlyData(t *testing.T) {
 	for _, on := range []bool{false, true} {
-		h := newHouse(t)
-		h.h2.EarlyData = on
-		h.open()
-		conf := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "a.test", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
-		dial := func(hear chan struct{}) *client {
-			pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			tr := &quic.Transport{Conn: deaf{pc, hear}}
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			qc, err := tr.DialEarly(ctx, net.UDPAddrFromAddrPort(h.ln.local), conf, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { qc.CloseWithError(0, ""); tr.Close(); pc.Close() })
-			return &client{t: t, qc: qc}
-		}
-		hear := make(chan struct{})
-		close(hear)
-		c := dial(hear)
-		if got := result(c.send(true, headers(get...))); got != "200 GET /" {
-			t.Error(got)
-		}
-		c.qc.CloseWithError(0, "")
-		if !on {
-			if c = dial(hear); c != nil {
-				<-c.qc.HandshakeComplete()
-				if c.qc.ConnectionState().Used0RTT {
-					t.Error("0-RTT, and nobody asked for it")
+		t.Run(fmt.Sprint(on), func(t *testing.T) {
+			h := newHouse(t)
+			h.h2.EarlyData = on
+			h.open()
+			conf := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}, ServerName: "a.test", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+			dial := func(hear chan struct{}) *client {
+				pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
 				}
+				tr := &quic.Transport{Conn: deaf{pc, hear}}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				qc, err := tr.DialEarly(ctx, net.UDPAddrFromAddrPort(h.ln.local), conf, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { qc.CloseWithError(0, ""); tr.Close(); pc.Close() })
+				return &client{t: t, qc: qc}
 			}
-			continue
-		}
-		hear = make(chan struct{})
-		c = dial(hear)
-		a, b := c.send(true, headers(get...)), c.send(true, headers(post...))
-		eventually(t, "the early requests are served", func() bool { return h.served.Load() == 2 && h.refused.Load() == 1 })
-		close(hear)
-		if got := result(a); got != "200 GET /" {
-			t.Errorf("early GET: %q", got)
-		}
-		if got := result(b); got != "425" {
-			t.Errorf("early POST: %q", got)
-		}
-		if got := result(c.send(true, headers(post...))); got != "200 POST /" {
-			t.Errorf("POST: %q", got)
-		}
+			hear := make(chan struct{})
+			close(hear)
+			c := dial(hear)
+			if got := result(c.send(true, headers(get...))); got != "200 GET /" {
+				t.Error(got)
+			}
+			c.qc.CloseWithError(0, "")
+			if !on {
+				if c = dial(hear); c != nil {
+					<-c.qc.HandshakeComplete()
+					if c.qc.ConnectionState().Used0RTT {
+						t.Error("0-RTT, and nobody asked for it")
+					}
+				}
+				return
+			}
+			hear = make(chan struct{})
+			c = dial(hear)
+			a, b := c.send(true, headers(get...)), c.send(true, headers(post...))
+			eventually(t, "the early requests are served", func() bool { return h.served.Load() == 2 && h.refused.Load() == 1 })
+			close(hear)
+			if got := result(a); got != "200 GET /" {
+				t.Errorf("early GET: %q", got)
+			}
+			if got := result(b); got != "425" {
+				t.Errorf("early POST: %q", got)
+			}
+			if got := result(c.send(true, headers(post...))); got != "200 POST /" {
+				t.Errorf("POST: %q", got)
+			}
+		})
 	}
 }
 
