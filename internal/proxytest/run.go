@@ -229,6 +229,7 @@ func (r *run) close() {
 
 // step plays one step; false ends the script.
 func (r *run) step(st *Step) bool {
+	defer func() { r.begun = true }()
 	deadline := time.Now().Add(stepTimeout)
 	for {
 		problems := r.once(st)
