@@ -63,16 +63,16 @@ func TestNoDescriptorsLeft(t *testing.T) {
 
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", f.cmd.Process.Pid))
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("skipped: the descriptors of a process can't be counted here: %v", err)
 	}
 	few := unix.Rlimit{Cur: uint64(len(entries) + 8), Max: 1 << 16}
 	var was unix.Rlimit
 	if err := unix.Prlimit(f.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &was); err != nil {
-		t.Skip(err)
+		t.Skipf("skipped: its limit of open files can't be read: %v", err)
 	}
 	few.Max = was.Max
 	if err := unix.Prlimit(f.cmd.Process.Pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
-		t.Skip(err)
+		t.Skipf("skipped: its limit of open files can't be set: %v", err)
 	}
 	for range 40 {
 		if nc, err := net.Dial("tcp", c.addr); err == nil {

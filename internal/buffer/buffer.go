@@ -2,7 +2,10 @@
 // borrower until Put; the contents are not cleared.
 package buffer
 
-import "sync"
+import (
+	"io"
+	"sync"
+)
 
 // Sizes in bytes: Small holds nearly every head with its first body bytes,
 // Large one good read of a body.
@@ -30,5 +33,29 @@ func Put(b []byte) {
 		small.Put((*[Small]byte)(b[:Small]))
 	case Large:
 		large.Put((*[Large]byte)(b[:Large]))
+	}
+}
+
+// Copy writes all that comes from r to w, through a large buffer, and counts
+// what w took.
+func Copy(w io.Writer, r io.Reader) (int64, error) {
+	b := GetLarge()
+	defer Put(b)
+	var total int64
+	for {
+		n, err := r.Read(b)
+		if n > 0 {
+			m, werr := w.Write(b[:n])
+			total += int64(m)
+			if werr != nil {
+				return total, werr
+			}
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
 	}
 }

@@ -184,27 +184,7 @@ func (o *response) Flush() error {
 }
 
 // ReadFrom copies r to the client.
-func (o *response) ReadFrom(r io.Reader) (int64, error) {
-	b := buffer.GetLarge()
-	defer buffer.Put(b)
-	var total int64
-	for {
-		n, err := r.Read(b)
-		if n > 0 {
-			m, werr := o.Write(b[:n])
-			total += int64(m)
-			if werr != nil {
-				return total, werr
-			}
-		}
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-}
+func (o *response) ReadFrom(r io.Reader) (int64, error) { return buffer.Copy(o, r) }
 
 // End closes the message. What cannot be ended well is reset when the exchange
 // lets go of its stream.
