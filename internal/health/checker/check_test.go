@@ -230,7 +230,7 @@ func TestMove(t *testing.T) {
 	}
 	b, err := net.Listen("tcp", "127.0.0.3:"+port)
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("skipped: 127.0.0.3 can't be listened at: %v", err)
 	}
 	defer b.Close()
 	a.Close()
