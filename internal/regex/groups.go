@@ -7,71 +7,6 @@ import (
 	"strings"
 )
 
-// findNames counts the groups of the whole pattern and notes their names, so
-// that references may point forward. It reads no more than it must: classes,
-// quotes and escapes are passed over.
-func (t *translator) findNames() {
-	s := t.in
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-			if i < len(s) && s[i] == 'Q' {
-				if end := strings.Index(s[i:], `\E`); end >= 0 {
-					i += end + 1
-				} else {
-					return
-				}
-			}
-		case '[':
-			i = classEnd(s, i)
-		case '(':
-			if !strings.HasPrefix(s[i:], "(?") {
-				if !strings.HasPrefix(s[i:], "(*") {
-					t.names = append(t.names, "")
-				}
-				continue
-			}
-			if strings.HasPrefix(s[i:], "(?#") {
-				if end := strings.IndexByte(s[i:], ')'); end > 0 {
-					i += end
-				}
-				continue
-			}
-			if strings.HasPrefix(s[i:], "(?(") {
-				i += 2 // the condition's parenthesis is no group
-				continue
-			}
-			if name, _ := groupName(s[i:]); name != "" {
-				t.names = append(t.names, name)
-			}
-		}
-	}
-}
-
-// classEnd returns where the class that begins at i ends, roughly as PCRE
-// reads it.
-func classEnd(s string, i int) int {
-	j := i + 1
-	if j < len(s) && s[j] == '^' {
-		j++
-	}
-	if j < len(s) && s[j] == ']' {
-		j++
-	}
-	for j < len(s) && s[j] != ']' {
-		if s[j] == '\\' {
-			j++
-		} else if strings.HasPrefix(s[j:], "[:") {
-			if end := strings.Index(s[j:], ":]"); end > 0 {
-				j += end + 1
-			}
-		}
-		j++
-	}
-	return j
-}
-
 // groupName reads "(?<name>", "(?P<name>" or "(?'name'" and returns the name
 // and the length of it all; an empty name when s is something else.
 func groupName(s string) (name string, length int) {
@@ -110,6 +45,15 @@ func (t *translator) push(s string) {
 	t.atom = -1
 }
 
+// capture opens a group that is remembered; name may be empty.
+func (t *translator) capture(name string) {
+	t.groups++
+	if t.counting {
+		t.names = append(t.names, name)
+	}
+	t.push("(")
+}
+
 func (t *translator) closeParen() error {
 	if len(t.open) == 0 {
 		return errors.New("unmatched closing parenthesis")
@@ -132,7 +76,7 @@ func (t *translator) paren() error {
 		return unsupported("(*" + verb + ")")
 	case !strings.HasPrefix(s, "(?"):
 		t.at++
-		t.push("(")
+		t.capture("")
 		t.tok(tokOpen, 0)
 		return nil
 	}
@@ -150,11 +94,11 @@ func (t *translator) paren() error {
 		}
 	}
 	if name, n := groupName(s); n > 0 {
-		if i := slices.Index(t.names, name); slices.Contains(t.names[i+1:], name) {
+		if t.counting && slices.Contains(t.names, name) {
 			return errors.New("two named groups have the same name: " + name)
 		}
 		t.at += n
-		t.push("(")
+		t.capture(name)
 		return nil
 	}
 	switch c := byteAt(s, 2); {
@@ -257,25 +201,20 @@ func (t *translator) conditional() error {
 // number finds the group that a name, a number or a negative number (counted
 // from here) means.
 func (t *translator) number(ref string) (int, error) {
+	if t.counting {
+		return 1, nil // whatever it is: the group may be still to come
+	}
 	if i := slices.Index(t.names[1:], ref); ref != "" && i >= 0 {
 		return i + 1, nil
 	}
 	n, err := strconv.Atoi(ref)
 	if err == nil && n < 0 {
-		n += t.opened() + 1
+		n += t.groups + 1
 	}
 	if err != nil || n < 1 || n >= len(t.names) {
 		return 0, errors.New("reference to non-existent group " + ref)
 	}
 	return n, nil
-}
-
-// opened counts the capturing groups that began before this place.
-func (t *translator) opened() int {
-	before := translator{in: t.in[:t.at]}
-	before.names = append(before.names, "")
-	before.findNames()
-	return len(before.names) - 1
 }
 
 // refer writes a back-reference.
@@ -303,7 +242,7 @@ func (t *translator) backref() (done bool, err error) {
 	}
 	ref := t.in[t.at+1 : end]
 	n, err := strconv.Atoi(ref)
-	if err != nil || n >= len(t.names) {
+	if err != nil || n >= len(t.names) && !t.counting {
 		if len(ref) > 1 && ref[0] < '8' {
 			return false, nil
 		}

@@ -18,7 +18,11 @@ type translator struct {
 	flags flags
 	out   []byte
 	names []string // by group
-	open  []group
+	// counting is the first pass, which only finds the names of the groups:
+	// references may point forward.
+	counting bool
+	groups   int // that began before at
+	open     []group
 	// atom is where the last item began in out, for its quantifier; -1: there
 	// is none.
 	atom   int
@@ -49,12 +53,20 @@ func complaint(err error) error {
 }
 
 func (t *translator) translate() error {
-	t.names = append(t.names, "")
-	t.findNames()
-	t.atom = -1
 	if err := t.verbs(); err != nil {
 		return err
 	}
+	first := translator{in: t.in, flags: t.flags, names: []string{""}, counting: true}
+	if err := first.items(); err != nil {
+		return err
+	}
+	t.names = first.names
+	return t.items()
+}
+
+// items is one pass over the whole pattern.
+func (t *translator) items() error {
+	t.atom = -1
 	for t.at < len(t.in) {
 		if err := t.item(); err != nil {
 			return err
