@@ -354,7 +354,7 @@ func (p *parser) directive(words []string) error {
 			return p.bad(w+" is no parameter", "key=value")
 		}
 		if key == "status" {
-			if len(value) != 2 || value[0] != '+' && value[0] != '-' {
+			if len(value) != 2 || value[0] != '+' && value[0] != '-' || value[1] < 'A' || value[1] > 'Z' {
 				return p.bad(w+" is not one flag", "status=+D or status=-D")
 			}
 			key = "status." + value[1:]
