@@ -362,9 +362,19 @@ type Place struct {
 	Log *errorlog.Logger
 }
 
-// Find returns the value of a variable in Env, Notes order does not matter:
-// see Vars.
+// Getenv returns the value of a variable in Env, "" without one.
 func (x *Exchange) Getenv(name string) string { v, _ := x.Env.Get(name); return v }
+
+// First runs a phase up to the first hook that takes the exchange, and returns
+// what it says; Declined if none does.
+func (x *Exchange) First(ph Phase) Verdict {
+	for _, h := range x.Place.Hooks[ph] {
+		if v := h(x); v != Declined {
+			return v
+		}
+	}
+	return Declined
+}
 
 // Begin sends the response head in Out: the Respond hooks run on it first,
 // then Always goes in front of Out.Header (httpd overlays err_headers_out on

@@ -121,7 +121,7 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 		x.Logf(errorlog.Error, "core", "AH00588: Request body of %d bytes is larger than the configured limit of %d", x.Request.Body.Length, limit)
 		return exchange.Status(413)
 	}
-	v := first(x, exchange.Handle)
+	v := x.First(exchange.Handle)
 	if v == exchange.Declined && x.Request.Method == "TRACE" {
 		return trace(x)
 	}
@@ -137,7 +137,7 @@ func (s *Snapshot) lead(x *exchange.Exchange) exchange.Verdict {
 		return exchange.Status(405)
 	}
 	x.Place = x.Server.Locate(x)
-	v := first(x, exchange.Encoded)
+	v := x.First(exchange.Encoded)
 	if v == exchange.Declined {
 		path, p := wire.Unescape(x.Encoded, wire.Slashes(core.EncodedSlashes), core.MergeSlashes)
 		if p != nil {
@@ -148,7 +148,7 @@ func (s *Snapshot) lead(x *exchange.Exchange) exchange.Verdict {
 			x.Path = path
 			x.Place = x.Server.Locate(x)
 		}
-		v = first(x, exchange.Translate)
+		v = x.First(exchange.Translate)
 	}
 	if v != exchange.OK && v != exchange.Declined {
 		return v
@@ -187,16 +187,6 @@ func (s *Snapshot) ask(x *exchange.Exchange) exchange.Verdict {
 		}
 	}
 	return exchange.OK
-}
-
-// first runs a phase until a hook takes the exchange.
-func first(x *exchange.Exchange, ph exchange.Phase) exchange.Verdict {
-	for _, h := range x.Place.Hooks[ph] {
-		if v := h(x); v != exchange.Declined {
-			return v
-		}
-	}
-	return exchange.Declined
 }
 
 // Redirect implements exchange.Runner: the exchange begins again at another

@@ -100,22 +100,6 @@ func field(f *message.Field) hpack.HeaderField {
 	return hpack.HeaderField{Name: strings.ToLower(f.Name), Value: f.Value}
 }
 
-// parseLength reads 1*DIGIT that fits an int64.
-func parseLength(s string) (int64, bool) {
-	if s == "" || len(s) > 64 {
-		return 0, false
-	}
-	var n int64
-	for i := 0; i < len(s); i++ {
-		d := s[i] - '0'
-		if d > 9 || n > (1<<63-1-int64(d))/10 {
-			return 0, false
-		}
-		n = n*10 + int64(d)
-	}
-	return n, true
-}
-
 // answer reads the head of the final response into x.Out, relaying interim
 // ones.
 func (st *stream) answer() *fault.Fault {

@@ -12,6 +12,7 @@ import (
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 	"sallyport/internal/watch"
+	h1 "sallyport/internal/wire/h1"
 	wire "sallyport/internal/wire/h2"
 )
 
@@ -186,7 +187,7 @@ func (st *stream) frame(h *head, end bool) string {
 		if f.Known != message.ContentLength {
 			continue
 		}
-		n, ok := parseLength(f.Value)
+		n, ok := h1.ParseLength(f.Value)
 		if !ok || st.counted && n != st.left {
 			return "a content-length that is none"
 		}

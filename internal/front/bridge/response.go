@@ -56,9 +56,29 @@ func Fields(x *exchange.Exchange, r *message.Response, status int, tunnel bool, 
 	}
 }
 
-// Content decides about the content of a response: length is what to announce,
+// Begin decides how a response begins: r is the response itself, or a 500 in its
+// place, for a head that may not be written; tunnel says that it answers an
+// extended CONNECT. length and none are content's.
+func Begin(x *exchange.Exchange, r *message.Response, tunnel bool) (_ *message.Response, status int, length int64, none bool) {
+	x.KeepAlive = false // for the log (%X): it is not the exchange's to say
+	// No field's name or value may be taken for something else.
+	if wire.BadField(&r.Header) >= 0 {
+		x.Logf(errorlog.Error, "core", "AH02430: Response header value contains invalid characters, aborting request")
+		x.Restart()
+		x.Out.Status = 500
+		r = &x.Out
+	}
+	status = r.Status
+	length, none = content(x, r)
+	if tunnel {
+		status, length, none = tunnelStatus(x, status, length, none)
+	}
+	return r, status, length, none
+}
+
+// content decides about the content of a response: length is what to announce,
 // -1 for nothing; none means that no byte of content may follow.
-func Content(x *exchange.Exchange, r *message.Response) (length int64, none bool) {
+func content(x *exchange.Exchange, r *message.Response) (length int64, none bool) {
 	none = message.Bodyless(r.Status) || x.Request.Method == "HEAD"
 	switch {
 	case r.Status == 204 || r.Status < 200:
@@ -72,13 +92,9 @@ func Content(x *exchange.Exchange, r *message.Response) (length int64, none bool
 	return r.Body.Length, false
 }
 
-// Sound reports whether the head may be written: no field's name or value could
-// be taken for something else (httpd's AH02430).
-func Sound(r *message.Response) bool { return wire.BadField(&r.Header) < 0 }
-
-// TunnelStatus is what answers an extended CONNECT: 200 for the 101 of HTTP/1.1,
+// tunnelStatus is what answers an extended CONNECT: 200 for the 101 of HTTP/1.1,
 // and no other 2xx, which would say that the tunnel is open.
-func TunnelStatus(x *exchange.Exchange, status int, length int64, none bool) (int, int64, bool) {
+func tunnelStatus(x *exchange.Exchange, status int, length int64, none bool) (int, int64, bool) {
 	switch {
 	case status == 101:
 		return 200, -1, false

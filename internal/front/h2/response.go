@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"sallyport/internal/buffer"
-	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/bridge"
 	"sallyport/internal/message"
@@ -82,18 +81,7 @@ func (o *response) Begin(r *message.Response) error {
 	}
 	o.begun = true
 	s, c, x := o.s, o.s.c, o.s.x
-	x.KeepAlive = false // for the log (%X): it is not the exchange's to say
-	if !bridge.Sound(r) {
-		x.Logf(errorlog.Error, "core", "AH02430: Response header value contains invalid characters, aborting request")
-		x.Restart()
-		x.Out.Status = 500
-		r = &x.Out
-	}
-	status := r.Status
-	length, none := bridge.Content(x, r)
-	if s.tunnel {
-		status, length, none = bridge.TunnelStatus(x, status, length, none)
-	}
+	r, status, length, none := bridge.Begin(x, r, s.tunnel)
 	o.none, o.counted, o.left = none, length >= 0 && !none, length
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,7 +12,6 @@ import (
 	"github.com/quic-go/qpack"
 
 	"sallyport/internal/buffer"
-	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/bridge"
 	"sallyport/internal/message"
@@ -112,18 +111,7 @@ func (o *response) Begin(r *message.Response) error {
 	}
 	o.begun = true
 	s, x := o.s, o.s.x
-	x.KeepAlive = false // for the log (%X)
-	if !bridge.Sound(r) {
-		x.Logf(errorlog.Error, "core", "AH02430: Response header value contains invalid characters, aborting request")
-		x.Restart()
-		x.Out.Status = 500
-		r = &x.Out
-	}
-	status := r.Status
-	length, none := bridge.Content(x, r)
-	if s.tunnel {
-		status, length, none = bridge.TunnelStatus(x, status, length, none)
-	}
+	r, status, length, none := bridge.Begin(x, r, s.tunnel)
 	o.none, o.counted, o.left = none, length >= 0 && !none, length
 	e := begin()
 	e.Field(":status", strconv.Itoa(status))

@@ -65,7 +65,7 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 	x.Mapped, x.PathInfo, x.Handler = exchange.Mapping{}, "", ""
 	x.Type, x.Proxy = exchange.Type{}, nil
 	x.Place = x.Server.Locate(x)
-	v := first(x, exchange.Encoded)
+	v := x.First(exchange.Encoded)
 	if v == exchange.Declined {
 		plain, p := wire.Unescape(encoded, wire.Slashes(core.EncodedSlashes), core.MergeSlashes)
 		if p != nil {
@@ -73,7 +73,7 @@ func visit(x *exchange.Exchange, name string) exchange.Verdict {
 		}
 		x.Path = plain
 		x.Place = x.Server.Locate(x)
-		v = first(x, exchange.Translate)
+		v = x.First(exchange.Translate)
 	}
 	if v != exchange.OK {
 		if v == exchange.Declined {
@@ -110,7 +110,7 @@ func takeOver(x *exchange.Exchange) exchange.Verdict {
 	if x.Sub > 0 {
 		return exchange.OK // nobody to answer
 	}
-	switch v := first(x, exchange.Handle); v {
+	switch v := x.First(exchange.Handle); v {
 	case exchange.Declined:
 		return 404
 	case exchange.OK:
@@ -130,14 +130,4 @@ func pass(x *exchange.Exchange, phases ...exchange.Phase) exchange.Verdict {
 		}
 	}
 	return exchange.OK
-}
-
-// first runs a phase up to the hook that takes x.
-func first(x *exchange.Exchange, ph exchange.Phase) exchange.Verdict {
-	for _, h := range x.Place.Hooks[ph] {
-		if v := h(x); v != exchange.Declined {
-			return v
-		}
-	}
-	return exchange.Declined
 }

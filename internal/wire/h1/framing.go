@@ -58,7 +58,7 @@ func RequestFraming(r *message.Request) (Framing, *Problem) {
 	case lengths > 1:
 		return Framing{}, problemLength
 	}
-	n, ok := parseLength(length)
+	n, ok := ParseLength(length)
 	if !ok {
 		return Framing{}, problemLength
 	}
@@ -116,15 +116,16 @@ func ResponseFraming(r *message.Response, method string) (Framing, *Problem) {
 	case differ:
 		return Framing{}, badLengthDiffer
 	}
-	n, ok := parseLength(length)
+	n, ok := ParseLength(length)
 	if !ok {
 		return Framing{}, badLength
 	}
 	return Framing{Kind: Counted, Length: n}, nil
 }
 
-// parseLength reads 1*DIGIT that fits an int64.
-func parseLength(s string) (int64, bool) {
+// ParseLength reads the value of a Content-Length: 1*DIGIT that fits an int64
+// (RFC 9110, 8.6).
+func ParseLength(s string) (int64, bool) {
 	if s == "" || len(s) > 64 {
 		return 0, false
 	}
