@@ -23,5 +23,8 @@
 //
 // session.wmu is held while something is written (and so, when the backend does
 // not read, for as long as the write's deadline allows); session.mu for the
-// moment it takes to look at streams and windows. wmu comes first.
+// moment it takes to look at streams and windows. wmu comes first. The reader
+// takes wmu never: acknowledgements, windows and resets wait in session.control
+// for a goroutine that writes them (session.tell), so that what a backend has
+// sent is taken even while it reads nothing.
 package h2

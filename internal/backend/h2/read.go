@@ -38,25 +38,16 @@ func (s *session) read() error {
 			return errNotHTTP2
 		}
 		if h.Length > wire.MaxFrame {
-			return s.complain(bad(wire.FrameSizeError, "a frame larger than allowed"))
+			return bad(wire.FrameSizeError, "a frame larger than allowed")
 		}
 		p := payload[:h.Length]
 		if _, err := io.ReadFull(s.br, p); err != nil {
 			return err
 		}
 		if err := s.take(h, p); err != nil {
-			return s.complain(err)
+			return err
 		}
 	}
-}
-
-// complain tells the backend what it did wrong.
-func (s *session) complain(err error) error {
-	var c *connError
-	if errors.As(err, &c) {
-		s.write(func(b []byte) []byte { return wire.AppendGoAway(b, 0, c.code) })
-	}
-	return err
 }
 
 // take acts on one frame.
@@ -92,7 +83,7 @@ func (s *session) take(h wire.Head, p []byte) error {
 			s.mu.Unlock()
 			return nil
 		}
-		return s.write(func(b []byte) []byte {
+		return s.tell(func(b []byte) []byte {
 			return append(wire.AppendHead(b, wire.Head{Length: 8, Type: wire.Ping, Flags: wire.Ack}), p...)
 		})
 	case wire.GoAway:
@@ -119,7 +110,9 @@ func (s *session) takeData(h wire.Head, p []byte) error {
 	if s.unseen += h.Length; s.unseen >= connUpdate {
 		n := s.unseen
 		s.unseen = 0
-		s.credit(0, n)
+		if err := s.credit(0, n); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	s.readAt = time.Now()
@@ -135,7 +128,7 @@ func (s *session) takeData(h wire.Head, p []byte) error {
 	code = st.data(data, h.Length, h.Has(wire.EndStream))
 	s.mu.Unlock()
 	if code != wire.NoError {
-		s.reset(h.Stream, code)
+		return s.reset(h.Stream, code)
 	}
 	return nil
 }
@@ -156,12 +149,11 @@ func (s *session) takeSettings(h wire.Head, p []byte) error {
 	if h.Has(wire.Ack) {
 		return nil
 	}
-	table := -1
 	s.mu.Lock()
 	code := wire.ParseSettings(p, func(k wire.Setting, v uint32) {
 		switch k {
 		case wire.HeaderTableSize:
-			table = int(min(v, tableSize))
+			s.table = min(s.table, int(min(v, tableSize)))
 		case wire.MaxConcurrentStreams:
 			s.max = int(min(v, 1<<20))
 		case wire.InitialWindowSize:
@@ -181,10 +173,7 @@ func (s *session) takeSettings(h wire.Head, p []byte) error {
 		return bad(code, "SETTINGS")
 	}
 	s.group.wake()
-	return s.write(func(b []byte) []byte {
-		if table >= 0 {
-			s.enc.SetMaxDynamicTableSizeLimit(uint32(table))
-		}
+	return s.tell(func(b []byte) []byte {
 		return wire.AppendHead(b, wire.Head{Type: wire.Settings, Flags: wire.Ack})
 	})
 }
@@ -306,7 +295,7 @@ func (s *session) takeHead() error {
 	code := st.headers(&hd, in.end)
 	s.mu.Unlock()
 	if code != wire.NoError {
-		s.reset(in.id, code)
+		return s.reset(in.id, code)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 	maxHead     = 1 << 20   // of a header block, decoded
 	tableSize   = 4096      // of HPACK, both ways
 	writeBuffer = 32 << 10
+	maxControl  = 64 << 10 // of control frames that the backend does not take
 )
 
 // assumed is how many streams a backend takes that does not say.
@@ -32,14 +33,16 @@ const assumed = 100
 // shortWrite bounds a write where the worker has no time-out.
 const shortWrite = time.Minute
 
+// goodbyeFor bounds the last words to a backend that may not be reading.
+const goodbyeFor = time.Second
+
 // session is one HTTP/2 connection to a backend. A goroutine reads it until it
 // ends.
 type session struct {
 	nc    net.Conn
 	group *group
-	name  string // see group.get
-	port  string // our own, in text
-	done  chan struct{}
+	name  string        // see group.get
+	port  string        // our own, in text
 	limit time.Duration // of a write
 
 	wmu    sync.Mutex // writing
@@ -66,6 +69,10 @@ type session struct {
 	readAt  time.Time
 	pings   int // answered
 	begun   sync.Cond
+	control []byte // control frames that wait to be written; see tell
+	telling bool   // a goroutine writes them
+	leaving bool   // and closes the connection behind the last
+	table   int    // the smallest HPACK table the backend asked for
 
 	// The reader's own.
 	br     *bufio.Reader
@@ -81,10 +88,10 @@ var errGone = errors.New("connection given up")
 // until the deadline. On an error the connection is closed.
 func start(nc net.Conn, g *group, name string, w *backend.Worker) (*session, error) {
 	s := &session{
-		nc: nc, group: g, name: name, done: make(chan struct{}), limit: w.Timeout,
+		nc: nc, group: g, name: name, limit: w.Timeout,
 		bw: bufio.NewWriterSize(nc, writeBuffer), br: bufio.NewReaderSize(nc, writeBuffer),
 		streams: map[uint32]*stream{}, next: 1, max: assumed, initial: 65535, window: 65535,
-		idleAt: time.Now(), readAt: time.Now(), last: wire.MaxWindow,
+		idleAt: time.Now(), readAt: time.Now(), last: wire.MaxWindow, table: tableSize,
 		places: 1, // the caller's
 	}
 	if s.limit <= 0 {
@@ -128,23 +135,33 @@ func start(nc net.Conn, g *group, name string, w *backend.Worker) (*session, err
 
 // run reads until the session ends.
 func (s *session) run() {
-	defer close(s.done)
-	s.fail(s.read())
+	err := s.read()
+	if c, ok := errors.AsType[*connError](err); ok {
+		s.goodbye(err, c.code)
+		return
+	}
+	s.fail(err)
 }
 
 // fail ends the session and all its streams, once.
 func (s *session) fail(err error) {
 	s.mu.Lock()
-	if s.err == nil {
-		s.err, s.closing = err, true
-		for _, st := range s.streams {
-			st.broken(err, false)
-		}
-		s.begun.Broadcast()
-	}
+	s.over(err)
 	s.mu.Unlock()
 	s.nc.Close()
 	s.group.drop(s)
+}
+
+// over ends all streams and lets none begin. Under mu.
+func (s *session) over(err error) {
+	if s.err != nil {
+		return
+	}
+	s.err, s.closing = err, true
+	for _, st := range s.streams {
+		st.broken(err, false)
+	}
+	s.begun.Broadcast()
 }
 
 // write lets f append frames and sends them. Of several that write at once the
@@ -173,28 +190,81 @@ func (s *session) flush() error {
 	return s.bw.Flush()
 }
 
+// tell has a control frame written by somebody else: neither the reader nor
+// what waits for an answer may wait for a backend that does not read. It fails
+// when the backend takes none of them.
+func (s *session) tell(f func(b []byte) []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.control) > maxControl {
+		return bad(wire.EnhanceYourCalm, "the backend does not take the answers it asks for")
+	}
+	s.control = f(s.control)
+	s.kick()
+	return nil
+}
+
+// kick starts the writing of control frames. Under mu.
+func (s *session) kick() {
+	if !s.telling {
+		s.telling = true
+		go s.flushControl()
+	}
+}
+
+// flushControl writes until no control frame waits.
+func (s *session) flushControl() {
+	for more := true; more; {
+		err := s.write(func(b []byte) []byte {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			b = append(b, s.control...)
+			s.control = s.control[:0]
+			s.enc.SetMaxDynamicTableSizeLimit(uint32(s.table)) // before the backend hears that we know
+			return b
+		})
+		s.mu.Lock()
+		more = err == nil && len(s.control) > 0
+		if !more {
+			s.control, s.telling = nil, false
+		}
+		leave := s.leaving && !more
+		s.mu.Unlock()
+		if leave {
+			s.nc.Close()
+		}
+	}
+}
+
 // reset ends a stream from our side.
-func (s *session) reset(id uint32, code wire.Code) {
-	s.write(func(b []byte) []byte { return wire.AppendUint32Frame(b, wire.RSTStream, id, uint32(code)) })
+func (s *session) reset(id uint32, code wire.Code) error {
+	return s.tell(func(b []byte) []byte { return wire.AppendUint32Frame(b, wire.RSTStream, id, uint32(code)) })
 }
 
 // credit lets the backend send n more bytes of a stream, or with id 0 of the
 // connection.
-func (s *session) credit(id uint32, n int) {
-	s.write(func(b []byte) []byte { return wire.AppendUint32Frame(b, wire.WindowUpdate, id, uint32(n)) })
+func (s *session) credit(id uint32, n int) error {
+	return s.tell(func(b []byte) []byte { return wire.AppendUint32Frame(b, wire.WindowUpdate, id, uint32(n)) })
+}
+
+// goodbye ends all streams, tells the backend why, and closes the connection.
+// It does not wait; whoever still writes gets a moment.
+func (s *session) goodbye(err error, code wire.Code) {
+	s.mu.Lock()
+	s.over(err)
+	s.control = wire.AppendGoAway(s.control, 0, code)
+	s.leaving = true
+	s.kick()
+	s.mu.Unlock()
+	time.AfterFunc(goodbyeFor, func() { s.nc.Close() })
+	s.group.drop(s)
 }
 
 // usable reports whether a stream may begin. Under mu.
 func (s *session) usable() bool { return !s.closing && s.places < s.max && s.next < wire.MaxWindow-2 }
 
-// close says good-bye to a session without streams and closes it.
-func (s *session) close() {
-	s.mu.Lock()
-	s.closing = true
-	s.mu.Unlock()
-	s.write(func(b []byte) []byte { return wire.AppendGoAway(b, 0, wire.NoError) })
-	s.fail(errGone)
-}
+// close ends a session without streams.
+func (s *session) close() { s.goodbye(errGone, wire.NoError) }
 
 // alive asks an idle connection for a sign of life, within d.
 func (s *session) alive(d time.Duration) bool {
@@ -208,7 +278,7 @@ func (s *session) alive(d time.Duration) bool {
 	})
 	defer late.Stop()
 	until := time.Now().Add(d)
-	err := s.write(func(b []byte) []byte {
+	err := s.tell(func(b []byte) []byte {
 		return append(wire.AppendHead(b, wire.Head{Length: 8, Type: wire.Ping}), "are you?"...)
 	})
 	s.mu.Lock()
@@ -230,6 +300,6 @@ func (s *session) lost(since time.Time) {
 	idle := silent && s.places == 0
 	s.mu.Unlock()
 	if idle {
-		s.fail(errGone)
+		s.close()
 	}
 }
