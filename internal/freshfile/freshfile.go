@@ -27,7 +27,7 @@ const settled = 3 * time.Second
 // for concurrent use. Make one with New.
 type File[T any] struct {
 	Path  string
-	parse func(text string) T
+	parse func(text string) (T, error)
 
 	mu   sync.Mutex
 	last atomic.Pointer[reading[T]]
@@ -44,11 +44,17 @@ type reading[T any] struct {
 
 // New makes the File of a path; nothing is read before the first Get.
 func New[T any](path string, parse func(text string) T) *File[T] {
+	return NewChecked(path, func(text string) (T, error) { return parse(text), nil })
+}
+
+// NewChecked is New for a parser that may refuse a text. The content then stays
+// as it was: perhaps the file is half written.
+func NewChecked[T any](path string, parse func(text string) (T, error)) *File[T] {
 	return &File[T]{Path: path, parse: parse}
 }
 
 // Get returns the content as of a second before now, or sooner. The error is
-// that of reading the file; it holds until a later look succeeds.
+// that of reading the file or parsing it; it holds until a later look succeeds.
 func (f *File[T]) Get(now time.Time) (T, error) {
 	r := f.last.Load()
 	if r != nil {
@@ -63,7 +69,7 @@ func (f *File[T]) Get(now time.Time) (T, error) {
 		return l.value, l.err // another one was faster
 	}
 	if r == nil || !r.stands(f.Path) {
-		r = f.read(now)
+		r = f.read(now, r)
 		r.next.Store(now.Add(every).UnixNano())
 		f.last.Store(r)
 	}
@@ -80,7 +86,8 @@ func (r *reading[T]) stands(path string) bool {
 		r.at.Sub(fi.ModTime()) > settled
 }
 
-func (f *File[T]) read(now time.Time) *reading[T] {
+// read reads the file; before is the reading that it replaces, or nil.
+func (f *File[T]) read(now time.Time, before *reading[T]) *reading[T] {
 	r := &reading[T]{at: now}
 	// Looked at first: to open a pipe would wait for a writer.
 	if r.info, r.err = os.Stat(f.Path); r.err != nil {
@@ -95,6 +102,8 @@ func (f *File[T]) read(now time.Time) *reading[T] {
 		r.err = err
 		return r
 	}
-	r.value = f.parse(string(text))
+	if r.value, r.err = f.parse(string(text)); r.err != nil && before != nil {
+		r.value = before.value
+	}
 	return r
 }

@@ -1,6 +1,7 @@
 package freshfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,13 @@ import (
 func TestGet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	parsed := 0
-	f := New(path, func(s string) string { parsed++; return strings.TrimSpace(s) })
+	f := NewChecked(path, func(s string) (string, error) {
+		parsed++
+		if s == "half" {
+			return "", errors.New("half written")
+		}
+		return strings.TrimSpace(s), nil
+	})
 	now := time.Now()
 	expect := func(want string, reads int) {
 		t.Helper()
@@ -52,12 +59,17 @@ func TestGet(t *testing.T) {
 	expect("six", 5)
 	now = now.Add(2 * time.Second)
 	expect("six", 5)
+	write("half", time.Hour)
+	now = now.Add(2 * time.Second)
+	if got, err := f.Get(now); got != "six" || err == nil {
+		t.Errorf("a text that does not parse: %q, error %v, want what stood there before", got, err)
+	}
 	os.Remove(path)
 	now = now.Add(2 * time.Second)
-	expect("error", 5)
+	expect("error", 6)
 	os.Mkdir(path, 0o755)
 	now = now.Add(2 * time.Second)
-	expect("error", 5)
+	expect("error", 6)
 }
 
 func TestConcurrent(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -143,6 +144,13 @@ func (r *run) prepare() error {
 	for _, f := range r.s.Files {
 		if err := r.write(f.Name, f.Data); err != nil {
 			return err
+		}
+	}
+	for _, d := range r.s.DBM {
+		cmd := exec.Command("httxt2dbm", "-f", d[0], "-i", d[2], "-o", d[1])
+		cmd.Dir = r.root
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("httxt2dbm (Debian: apache2-utils): %w: %s", err, text)
 		}
 	}
 	for _, l := range r.s.Links {

@@ -30,6 +30,7 @@ type Script struct {
 	Via     string      // the version of HTTP that the client speaks: "h2c"; "": HTTP/1.1
 	Links   [][2]string // symbolic links: target, name
 	Times   map[string]time.Time
+	DBM     [][3]string // made by httxt2dbm: kind, name, source
 
 	lines []line // the steps, unparsed
 }
@@ -167,6 +168,11 @@ func (s *Script) declare(text string) (bool, error) {
 			return true, fmt.Errorf("differs wants ID: REASON")
 		}
 		s.Differs = append(s.Differs, Differ{m[1], m[2]})
+	case "dbm":
+		if len(words) != 4 {
+			return true, fmt.Errorf("dbm wants KIND NAME SOURCE")
+		}
+		s.DBM = append(s.DBM, [3]string(words[1:]))
 	case "symlink":
 		if len(words) != 3 {
 			return true, fmt.Errorf("symlink wants TARGET NAME")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport/internal/conf"
+	"sallyport/internal/dbm"
 	"sallyport/internal/diag"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
@@ -24,12 +25,12 @@ import (
 // rewriteMap is one RewriteMap. Its contents change with the file's.
 type rewriteMap struct {
 	name   string
-	kind   string // "txt", "rnd", "int", "prg"
+	kind   string // "txt", "rnd", "dbm", "int", "prg"
 	file   string
 	pure   func(string) string // of an int: map
 	random bool
 
-	entries *freshfile.File[map[string]string] // of a txt: or rnd: map
+	entries *freshfile.File[map[string]string] // of a txt:, rnd: or dbm: map
 
 	prog program
 }
@@ -40,16 +41,31 @@ func newMap(c *conf.Cmd, args []string) (*rewriteMap, error) {
 	if !found {
 		m.kind, arg = "txt", args[1]
 	}
-	if strings.HasPrefix(m.kind, "dbm=") {
-		m.kind = "dbm" // of a kind that is named
+	format, named := strings.CutPrefix(m.kind, "dbm=")
+	if named {
+		m.kind = "dbm"
 	}
 	switch m.kind {
 	case "txt", "rnd":
 		m.file, m.random = c.Path(arg), m.kind == "rnd"
 		m.entries = freshfile.New(m.file, readMap)
-		if _, err := os.Stat(m.file); err != nil {
-			return nil, &diag.Err{Text: "RewriteMap: file for map " + m.name + " not found:" + m.file, Word: 2}
+	case "dbm":
+		m.file = c.Path(arg)
+		if !named || format == "default" {
+			// httpd takes its build's favourite; what the file is tells more.
+			format = "default"
+			if _, err := os.Stat(m.file); err != nil {
+				format = "sdbm"
+			}
 		}
+		if format == "sdbm" {
+			m.file += ".pag"
+		}
+		read := dbmReaders[format]
+		if read == nil {
+			return nil, &diag.Err{Text: "RewriteMap: dbm type " + format + " is invalid", Expected: "dbm=sdbm, dbm=gdbm, dbm=db or dbm", Word: 2}
+		}
+		m.entries = freshfile.NewChecked(m.file, read)
 	case "prg":
 		words := strings.Fields(arg)
 		if len(words) == 0 {
@@ -78,13 +94,22 @@ func newMap(c *conf.Cmd, args []string) (*rewriteMap, error) {
 		m.pure = func(s string) string {
 			return t.Value(nil, &expr.Match{Source: s, Groups: []int{0, len(s), 0, len(s)}})
 		}
-	case "dbm", "dbd", "fastdbd":
-		return nil, &diag.Err{Text: "RewriteMap: Sallyport has no maps of type " + m.kind, Expected: "txt, rnd, int or prg",
-			Hint: "httxt2dbm's source, a txt: map, is as fast here: it is kept in memory", Word: 2}
+	case "dbd", "fastdbd":
+		return nil, &diag.Err{Text: "RewriteMap: Sallyport has no maps of type " + m.kind, Expected: "txt, rnd, dbm, int or prg", Word: 2}
 	default:
-		return nil, &diag.Err{Text: "RewriteMap: unknown map type '" + kind + "'", Expected: "txt, rnd, int or prg", Word: 2}
+		return nil, &diag.Err{Text: "RewriteMap: unknown map type '" + kind + "'", Expected: "txt, rnd, dbm, int or prg", Word: 2}
+	}
+	if m.entries != nil {
+		if _, err := os.Stat(m.file); err != nil {
+			return nil, &diag.Err{Text: "RewriteMap: file for map " + m.name + " not found:" + m.file, Word: 2}
+		}
 	}
 	return m, nil
+}
+
+// dbmReaders are the formats of a dbm: map by the names they have behind dbm=.
+var dbmReaders = map[string]func(string) (map[string]string, error){
+	"default": dbm.Read, "db": dbm.Berkeley, "gdbm": dbm.GDBM, "sdbm": dbm.SDBM,
 }
 
 // find looks a key up; "" where there is none.
@@ -113,7 +138,11 @@ func (m *rewriteMap) find(n *run, key string) string {
 func (m *rewriteMap) look(n *run, key string) string {
 	entries, err := m.entries.Get(n.x.Received)
 	if err != nil {
-		n.x.LogErr(errorlog.Error, "rewrite", err, "AH00656: mod_rewrite: can't access text RewriteMap file %s", m.file)
+		id := "AH00661: mod_rewrite: can't access text RewriteMap file %s"
+		if m.kind == "dbm" {
+			id = "AH00656: mod_rewrite: can't open DBM RewriteMap %s"
+		}
+		n.x.LogErr(errorlog.Error, "rewrite", err, id, m.file)
 	}
 	return entries[key]
 }

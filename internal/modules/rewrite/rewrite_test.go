@@ -50,8 +50,8 @@ func TestProgramMap(t *testing.T) {
 }
 
 func TestMapTypes(t *testing.T) {
-	got := roomtest.Errors(t, "RewriteMap m dbm:/x\nRewriteMap m dbd:x\nRewriteMap m what:x", &rewrite.Room)
-	want := "1: RewriteMap: Sallyport has no maps of type dbm\n2: RewriteMap: Sallyport has no maps of type dbd\n3: RewriteMap: unknown map type 'what'"
+	got := roomtest.Errors(t, "RewriteMap m dbm:/x\nRewriteMap m dbm=ndbm:/x\nRewriteMap m dbd:x\nRewriteMap m what:x", &rewrite.Room)
+	want := "1: RewriteMap: file for map m not found:/x.pag\n2: RewriteMap: dbm type ndbm is invalid\n3: RewriteMap: Sallyport has no maps of type dbd\n4: RewriteMap: unknown map type 'what'"
 	if got != want {
 		t.Errorf("got\n%s", got)
 	}
