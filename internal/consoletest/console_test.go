@@ -78,6 +78,13 @@ func TestEdit(t *testing.T) {
 	w.shot("history")
 	w.click("a", "Undo")
 	w.until(`document.querySelector("dialog[open]")`)
+	text = w.text("dialog")
+	for _, want := range []string{"Undo revision 1?", "default", "75 %", "50 %"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the preview of the undoing lacks %q: %s", want, text)
+		}
+	}
+	w.shot("undo")
 	w.confirm("Undo it", 2)
 	if strings.Contains(r.xml(), "<httpd:loadfactor>3.00") {
 		t.Error("nothing was undone")
@@ -204,5 +211,126 @@ func TestPhone(t *testing.T) {
 			t.Errorf("%s is %d pixels wider than the screen", path, wide)
 		}
 		w.shot(strings.NewReplacer("?", "", "/", "", "&", "-", ":", "", "=", "").Replace("page" + path))
+	}
+}
+
+// TestBatch ticks members of two balancers and changes them in one go: one
+// preview, one change in the history.
+func TestBatch(t *testing.T) {
+	a, b, c := newBackend(t, "127.0.0.1:0"), newBackend(t, "127.0.0.1:0"), newBackend(t, "127.0.0.1:0")
+	r := serve(t, shop(a, b)+fmt.Sprintf("<Proxy balancer://blog>\nBalancerMember %s\nBalancerMember %s\n</Proxy>\n", a.url(), c.url()))
+	w := r.browse()
+	w.open("/bm/console")
+	w.until(`document.querySelector("#live").textContent === "Live"`)
+	if eval[bool](w, `document.querySelector("#batch").checkVisibility()`) {
+		t.Error("the buttons are there though nothing is ticked")
+	}
+	tick := func(selector string) {
+		t.Helper()
+		eval[bool](w, fmt.Sprintf(`document.querySelectorAll(%q).forEach(b => b.click()) ?? true`, selector))
+	}
+	tick(fmt.Sprintf(`tbody .pick input[name$=%q]`, a.url()))
+	w.until(`document.querySelector("#picked").textContent === "2 members"`)
+	w.shot("ticked")
+	w.click("#batch button", "Drain")
+	w.until(`document.querySelector("dialog h1")?.innerText === "Preview"`)
+	text := w.text("dialog")
+	for _, want := range []string{"Who gets the requests of shop", "Who gets the requests of blog", "one member is left"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the preview lacks %q: %s", want, text)
+		}
+	}
+	w.shot("preview")
+	w.confirm("Make the change", 1)
+	w.until(`document.querySelectorAll("tr.warn").length === 2`)
+
+	// All of one balancer, by the box at its head; the stream keeps the ticks.
+	tick("section:nth-of-type(1) .pick .all")
+	w.until(`document.querySelector("#picked").textContent === "2 members"`)
+	w.do(chromedp.SetValue("#batch-factor", "2.5"))
+	w.click("#batch button", "Set")
+	w.until(`document.querySelector("dialog h1")?.innerText === "Preview"`)
+	w.confirm("Make the change", 2)
+	w.until(`[...document.querySelectorAll("th small")].filter(e => e.innerText.includes("factor 2.5")).length === 2`)
+	w.open("/bm/console/history")
+	if n := eval[int](w, `document.querySelectorAll("tbody tr").length`); n != 2 {
+		t.Errorf("%d changes in the history: %s", n, w.text("main"))
+	}
+	w.shot("history")
+	w.click("a", "Undo")
+	w.until(`document.querySelector("dialog[open]")`)
+	w.confirm("Undo it", 3)
+	if strings.Contains(r.xml(), "<httpd:loadfactor>2.50") {
+		t.Error("nothing was undone")
+	}
+}
+
+// TestBatchRefused: a wrong value, and a member that somebody else has removed,
+// refuse all of it.
+func TestBatchRefused(t *testing.T) {
+	a, b := newBackend(t, "127.0.0.1:0"), newBackend(t, "127.0.0.1:0")
+	r := serve(t, shop(a, b))
+	w := r.browse(noScript())
+	w.open("/bm/console")
+	w.do(chromedp.Click("tbody tr:nth-child(1) .pick input"), chromedp.Click("tbody tr:nth-child(2) .pick input"),
+		chromedp.SetValue("#batch-factor", "1000"), chromedp.Click("#batch button[value=factor]"), chromedp.WaitVisible("[role=alert]"))
+	if text := w.text("[role=alert]"); !strings.Contains(text, "1000") || !strings.Contains(text, "1 to 100") {
+		t.Errorf("the refusal: %s", text)
+	}
+	w.open("/bm/console")
+	w.do(chromedp.Click("tbody tr:nth-child(1) .pick input"), chromedp.Click("tbody tr:nth-child(2) .pick input"),
+		chromedp.Click("#batch button[value=disable]"), chromedp.WaitVisible("form.confirm"))
+	w.shot("preview")
+	if text := w.text("main"); !strings.Contains(text, "no member is left") {
+		t.Errorf("no warning that nobody is left: %s", text)
+	}
+	w.do(chromedp.Click("form.confirm button.main"), chromedp.WaitVisible(".message.good"))
+	if n := strings.Count(r.xml(), "Dis "); n != 2 {
+		t.Errorf("%d members are disabled: %s", n, r.xml())
+	}
+}
+
+// TestWidths: whatever the screen's width, nothing that a user needs is beyond
+// its edge, with members in all states, long names, and many of them.
+func TestWidths(t *testing.T) {
+	a, gone := newBackend(t, "127.0.0.1:0"), newBackend(t, "127.0.0.1:0")
+	gone.kill()
+	long := strings.Repeat("a-long-name-", 5) + "end"
+	conf := strings.Replace(shop(a, gone), "route=r0", "route=r0 hcmethod=TCP hcinterval=1", 1) +
+		fmt.Sprintf("<Proxy balancer://%s>\nBalancerMember %s/%s/%s route=%s\nBalancerMember http://localhost:%s status=+D\n</Proxy>\n", long, a.url(), long, long, long, "9") +
+		"<Proxy balancer://many>\n"
+	for i := range 200 {
+		conf += fmt.Sprintf("BalancerMember http://127.0.0.1:9/%d route=m%d\n", i, i)
+	}
+	r := serve(t, conf+"</Proxy>\nProxyPass /many balancer://many\n")
+	for range 6 {
+		r.get("/shop/x")
+		r.get("/many/x")
+	}
+	for _, theme := range []string{"light", "dark"} {
+		var with []step
+		if theme == "dark" {
+			with = append(with, dark())
+		}
+		w := r.browse(with...)
+		for _, width := range []int{1280, 1024, 768, 390} {
+			w.do(chromedp.EmulateViewport(int64(width), 900))
+			w.open("/bm/console")
+			w.until(`document.querySelector("#live").textContent === "Live"`)
+			beyond := eval[string](w, `(() => {
+				const out = [];
+				for (const e of document.querySelectorAll("main button, main a, main input, main [data-f], main svg")) {
+					const r = e.getBoundingClientRect();
+					if (e.checkVisibility() && r.width && (r.right > innerWidth + 1 || r.left < -1)) out.push(e.outerHTML.slice(0, 150));
+				}
+				if (document.documentElement.scrollWidth > innerWidth) out.push("the page");
+				for (const s of document.querySelectorAll(".scroll")) if (s.scrollWidth > s.clientWidth + 1) out.push("a table: " + s.scrollWidth + " in " + s.clientWidth);
+				return out.slice(0, 5).join("\n");
+			})()`)
+			if beyond != "" {
+				t.Errorf("%s, %d pixels wide, beyond the edge: %s", theme, width, beyond)
+			}
+			w.shot(fmt.Sprintf("%s-%d", theme, width))
+		}
 	}
 }

@@ -234,6 +234,9 @@ func (s *session) write(method, path string, body map[string]any) error {
 				After  float64 `json:"shareAfter"`
 				New    bool    `json:"new"`
 				Gone   bool    `json:"gone"`
+				Rate   float64 `json:"rateBefore"`
+				Will   float64 `json:"rateAfter"`
+				Most   float64 `json:"rateMost"`
 			} `json:"members"`
 		} `json:"balancers"`
 	}
@@ -262,7 +265,7 @@ func (s *session) write(method, path string, body map[string]any) error {
 		fmt.Fprintf(s.out, "warning: %s\n", w)
 	}
 	if s.dry {
-		t := table{head: []string{"BALANCER", "MEMBER", "SHARE NOW", "THEN"}}
+		t := table{head: []string{"BALANCER", "MEMBER", "SHARE NOW", "THEN", "REQ/S NOW", "THEN", "MOST OF THE HOUR"}}
 		for _, b := range a.List {
 			for _, m := range b.Members {
 				now, then := fmt.Sprintf("%.0f%%", 100*m.Before), fmt.Sprintf("%.0f%%", 100*m.After)
@@ -272,7 +275,7 @@ func (s *session) write(method, path string, body map[string]any) error {
 				if m.Gone {
 					then = "gone"
 				}
-				t.add(b.Name, m.URL, now, then)
+				t.add(b.Name, m.URL, now, then, m.Rate, m.Will, m.Most)
 			}
 		}
 		t.print(s.out)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sallyport/internal/chart"
 	"sallyport/internal/cluster"
 	"sallyport/internal/cluster/file"
 	"sallyport/internal/live"
@@ -27,6 +28,7 @@ type Manager struct {
 	// checkNow begins a health check.
 	checkNow func(live.WorkerKey) bool
 	store    cluster.Store
+	charts   *chart.Recorder
 	away     error  // why edits are refused; nil: they are taken
 	file     string // where edits are kept; "": in memory
 	owner    file.Owner

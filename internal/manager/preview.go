@@ -115,6 +115,9 @@ type MemberOutlook struct {
 	IsNew, IsGone bool
 	Flags         live.Flags // after
 	Busy          int64      // now
+	// Rate is requests per second now, WillRate what they would be, Most the
+	// most of the last hour; 0 where nobody keeps charts.
+	Rate, WillRate, Most float64
 }
 
 // Preview says what edits would do, without doing it. The errors are those of
@@ -137,7 +140,7 @@ func (m *Manager) Preview(p Proposal) (*Preview, error) {
 		seen[e] = true
 		o, warnings := m.outlook(e, next)
 		out.Balancers = append(out.Balancers, o)
-		out.Warnings = append(out.Warnings, warnings...)
+		out.Warnings = append(append(out.Warnings, warnings...), m.learn(&out.Balancers[len(out.Balancers)-1])...)
 	}
 	return out, nil
 }

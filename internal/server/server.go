@@ -83,6 +83,7 @@ func New() (*Server, error) {
 	s.Manager = manager.New(s.Live, time.Now)
 	s.Manager.SetLog(s.logEdit)
 	s.Manager.SetCheck(s.Health.Now)
+	s.Manager.SetCharts(s.Charts)
 	s.front2 = &h2.Front{Watch: w}
 	s.front3 = s.newFront3()
 	s.front = &h1.Front{House: s, Watch: w, H2: s.front2.Serve}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,6 +140,10 @@ type shareJ struct {
 	New    bool    `json:"new"`
 	Gone   bool    `json:"gone"`
 	Busy   int64   `json:"busy"`
+	// Requests per second: now, then, and the most of the last hour.
+	RateBefore float64 `json:"rateBefore"`
+	RateAfter  float64 `json:"rateAfter"`
+	RateMost   float64 `json:"rateMost"`
 }
 
 func previewOf(p *manager.Preview) previewJ {
@@ -149,12 +154,14 @@ func previewOf(p *manager.Preview) previewJ {
 	for _, b := range p.Balancers {
 		o := outlookJ{Name: b.Key.Name, Members: []shareJ{}}
 		for _, m := range b.Members {
-			o.Members = append(o.Members, shareJ{m.URL, m.Before, m.After, m.IsNew, m.IsGone, m.Busy})
+			o.Members = append(o.Members, shareJ{m.URL, m.Before, m.After, m.IsNew, m.IsGone, m.Busy, hundredths(m.Rate), hundredths(m.WillRate), hundredths(m.Most)})
 		}
 		out.Balancers = append(out.Balancers, o)
 	}
 	return out
 }
+
+func hundredths(v float64) float64 { return math.Round(v*100) / 100 }
 
 // The calls that write.
 

@@ -68,9 +68,9 @@ func cutConsole(path string) (base, rest string, ok bool) {
 // maxForm bounds the body of a form, in bytes.
 //
 // Unlike httpd: that looks at the first 1024 and forgets the rest.
-const maxForm = 64 << 10
+const maxForm = 256 << 10
 
-var errLarge = errors.New("the form is larger than 64 KB")
+var errLarge = errors.New("the form is larger than 256 KB")
 
 // readForm reads the fields of a POST.
 func readForm(x *exchange.Exchange) (form, error) {

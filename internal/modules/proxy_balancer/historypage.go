@@ -1,13 +1,11 @@
 package proxy_balancer
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"sallyport/internal/cluster"
-	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/manager"
 	"sallyport/internal/page"
@@ -82,78 +80,12 @@ func editLine(ed *cluster.Edit) string {
 	if ed.Verb != cluster.Remove {
 		for i := range ed.Params {
 			p := &ed.Params[i]
-			then := valueText(cluster.Some(p.Value))
-			if p.Back {
-				then = valueText(p.Base) + " (the configuration)"
-			}
-			parts = append(parts, fmt.Sprintf("%s: %s \u2192 %s", paramTitle(p.Name), valueText(p.Old()), then))
+			old, then := oldAndNew(p)
+			parts = append(parts, fmt.Sprintf("%s: %s \u2192 %s", paramTitle(p.Name), old, then))
 		}
 	}
 	if v := verbs[ed.Verb]; v != "" {
 		parts = append([]string{v}, parts...)
 	}
 	return target + ": " + strings.Join(parts, ", ")
-}
-
-// change finds a change that may be undone.
-func (l *look) change(text string) (*manager.Entry, string) {
-	r, err := strconv.ParseUint(text, 10, 63)
-	if err != nil {
-		return nil, fmt.Sprintf("revision = %q: this is no number", text)
-	}
-	for _, c := range l.manager.At(l.key).History(manager.Filter{Before: cluster.Revision(r + 1), Limit: 1}) {
-		switch {
-		case c.Revision != cluster.Revision(r):
-		case c.CanUndo != nil:
-			_, why := explain(c.CanUndo, nil)
-			return nil, strings.Join(why, "; ")
-		default:
-			return &c, ""
-		}
-	}
-	return nil, fmt.Sprintf("there is no change %d, or it is too long ago", r)
-}
-
-// undoPage asks whether a change is to be taken back.
-func (l *look) undoPage(q form) exchange.Verdict {
-	c, why := l.change(q["undo"])
-	l.head("Undo", "")
-	if c == nil {
-		l.p("<h1>Undo</h1>\n")
-		l.message("bad", "This can't be undone:", why)
-		l.p("<p><a href=\"%s/history\">History</a></p>\n", l.base)
-		return l.send(409)
-	}
-	l.p("<h1>Undo revision %d?</h1>\n<section class=\"card\" aria-label=\"The change\">\n<p>Made by %s at %s:</p>\n<ul>\n", c.Revision, e(who(c.By.User, c.By.Client)), e(clock(c.At, l.now)))
-	for i := range c.Edits {
-		l.p("<li>%s</li>\n", e(editLine(&c.Edits[i])))
-	}
-	l.p("</ul>\n<p>What it set will be as it was before.</p>\n</section>\n<form method=\"post\" action=\"%s/undo\" class=\"edit confirm\"><input type=\"hidden\" name=\"token\" value=\"%s\"><input type=\"hidden\" name=\"revision\" value=\"%d\">\n", l.base, l.token(), c.Revision)
-	l.p("<p class=\"field wide\"><label for=\"reason\">Why (for the history)</label><input id=\"reason\" name=\"reason\" maxlength=\"%d\" autocomplete=\"off\"></p>\n<p><button class=\"main\">Undo it</button> <a class=\"button\" href=\"%s\">Cancel</a></p>\n</form>\n", manager.MaxReason, l.base)
-	return l.send(200)
-}
-
-// undo takes a change back.
-func (l *look) undo() exchange.Verdict {
-	f, verdict, ok := l.take()
-	if !ok {
-		return verdict
-	}
-	c, why := l.change(f["revision"])
-	if c == nil {
-		l.head("Undo", "")
-		l.message("bad", "This can't be undone:", why)
-		return l.send(409)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), editTime)
-	defer cancel()
-	r, err := l.manager.Undo(ctx, by(l.x, strings.TrimSpace(f["reason"])), c.Revision, manager.Version{})
-	if err != nil {
-		status, why := explain(err, nil)
-		l.x.Logf(errorlog.Error, "proxy_balancer", "balancer-manager: undoing revision %d is refused: %s", c.Revision, strings.Join(why, "; "))
-		l.head("Undo", "")
-		l.message("bad", "Nothing was changed:", why...)
-		return l.send(status)
-	}
-	return l.redirect(fmt.Sprintf("%s?done=%d", l.base, r.Revision))
 }

@@ -153,7 +153,7 @@ func (s *site) makeFrame(now time.Time) *frame {
 		for k := range c.rows {
 			r := &c.rows[k]
 			add(r.id, r.class, "state", r.state, "why", r.why, "share", shareText(r.share),
-				"rate", r.rate, "errors", r.errors, "p50", r.p50, "p95", r.p95, "p99", r.p99, "busy", r.busy, "checks", r.checks, "checkstext", r.checksText,
+				"rate", r.rate, "errors", r.errors, "p50", r.p50, "p95", r.p95, "p99", r.p99, "busy", r.busy, "tunnels", r.tunnels, "checks", r.checks, "checkstext", r.checksText,
 				"bar", strconv.FormatFloat(100*r.share, 'f', 1, 64))
 		}
 	}

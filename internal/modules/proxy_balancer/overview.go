@@ -38,6 +38,7 @@ func (l *look) overview(q form) exchange.Verdict {
 		l.card(&list[i], &cards[i])
 	}
 	l.p("</div>\n")
+	l.batchBar()
 	return l.send(200)
 }
 
@@ -206,22 +207,15 @@ func (l *look) chart(h hour, title string, times bool) {
 }
 
 func (l *look) members(b *manager.Status, c *card) {
-	checks := false
-	for i := range c.rows {
-		checks = checks || c.rows[i].checks != ""
-	}
-	l.p("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Members\"><table class=\"members\">\n<caption class=\"hide\">Members of %s</caption>\n<thead><tr><th scope=\"col\">Member</th><th scope=\"col\">State</th><th scope=\"col\">Share</th><th scope=\"col\" class=\"n\">Req/s</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p95</th><th scope=\"col\" class=\"n\">p99</th><th scope=\"col\" class=\"n\">In flight</th>", e(b.Key.Name))
-	if checks {
-		l.p("<th scope=\"col\">Checks</th>")
-	}
-	l.p("<th scope=\"col\">Last hour</th><th scope=\"col\"><span class=\"hide\">Actions</span></th></tr></thead>\n<tbody>\n")
+	l.p("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Members\"><table class=\"members\">\n<caption class=\"hide\">Members of %s</caption>\n<thead><tr><td class=\"pick\"><input type=\"checkbox\" class=\"all\" aria-label=\"Choose all of %s\" hidden></td><th scope=\"col\">Member</th><th scope=\"col\">State</th><th scope=\"col\">Share</th><th scope=\"col\" class=\"n\">Req/s, last hour</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p95</th><th scope=\"col\" class=\"n\">p99</th><th scope=\"col\" class=\"n\">In flight</th>", e(b.Key.Name), e(b.Key.Name))
+	l.p("<th scope=\"col\"><span class=\"hide\">Actions</span></th></tr></thead>\n<tbody>\n")
 	for i := range b.Members {
-		l.member(b, &b.Members[i], &c.rows[i], checks)
+		l.member(b, &b.Members[i], &c.rows[i])
 	}
 	l.p("</tbody>\n</table></div>\n")
 }
 
-func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row, checks bool) {
+func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row) {
 	var about []string
 	if m.Route != "" {
 		about = append(about, "route "+m.Route)
@@ -235,28 +229,28 @@ func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row, checks
 	if m.Added {
 		about = append(about, "added")
 	}
-	l.p("<tr id=\"%s\" class=\"%s\"><th scope=\"row\"><a href=\"%s\">%s</a>", r.id, r.class, l.url(b, m), e(m.URL))
+	url := e(m.URL)
+	l.p("<tr id=\"%s\" class=\"%s\"><td class=\"pick\"><input type=\"checkbox\" form=\"batch\" name=\"%s\" value=\"1\" aria-label=\"Choose %s\"></td>", r.id, r.class, e(pickField(b, m)), url)
+	l.p("<th scope=\"row\"><a href=\"%s\">%s</a>", l.url(b, m), url)
 	if len(about) > 0 {
 		l.p("<small>%s</small>", e(join(about, " · ")))
 	}
-	l.p("</th><td class=\"state\" data-l=\"State\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-f=\"state\">%s</span><small data-f=\"why\">%s</small></td>", e(r.state), e(r.why))
-	l.p("<td data-l=\"Share\">%s<span data-f=\"share\">%s</span></td>", bar(r.share), shareText(r.share))
+	l.p("</th><td class=\"state\" data-l=\"State\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-f=\"state\">%s</span>", e(r.state))
+	l.strip(r)
+	l.p("<small data-f=\"why\">%s</small></td>", e(r.why))
+	l.p("<td class=\"share\" data-l=\"Share\">%s<span data-f=\"share\">%s</span></td>", bar(r.share), shareText(r.share))
+	list, _ := l.charts.Hour(live.WorkerKey{Balancer: b.MemberKey, URL: m.URL})
+	l.p("<td class=\"n rate\" data-l=\"Req/s\"><svg class=\"spark\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path data-h=\"spark\" d=\"%s\"/></svg><span data-f=\"rate\">%s</span></td>", chartWidth, chartHeight, spark(list), r.rate)
 	for _, v := range [...]struct{ name, field, value string }{
-		{"Req/s", "rate", r.rate}, {"Errors", "errors", r.errors}, {"p50", "p50", r.p50}, {"p95", "p95", r.p95}, {"p99", "p99", r.p99}, {"In flight", "busy", r.busy},
+		{"Errors", "errors", r.errors}, {"p50", "p50", r.p50}, {"p95", "p95", r.p95}, {"p99", "p99", r.p99},
 	} {
 		l.p("<td class=\"n\" data-l=\"%s\"><span data-f=\"%s\">%s</span></td>", v.name, v.field, e(v.value))
 	}
-	if checks {
-		l.p("<td data-l=\"Checks\" class=\"checks\">")
-		l.strip(r)
-		l.p("</td>")
-	}
-	list, _ := l.charts.Hour(live.WorkerKey{Balancer: b.MemberKey, URL: m.URL})
-	l.p("<td data-l=\"Last hour\"><svg class=\"spark\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path data-h=\"spark\" d=\"%s\"/></svg></td>", chartWidth, chartHeight, spark(list))
+	l.p("<td class=\"n\" data-l=\"In flight\"><span data-f=\"busy\">%s</span><small data-f=\"tunnels\">%s</small></td>", r.busy, r.tunnels)
 	l.p("<td class=\"actions\"><form method=\"post\" action=\"%s/preview\">", l.base)
 	l.hidden(b, m)
 	for _, a := range quickActions(m) {
-		l.p("<button name=\"do\" value=\"%s\" aria-label=\"%s %s\">%s</button>", a.do, a.text, e(m.URL), a.text)
+		l.p("<button name=\"do\" value=\"%s\" aria-label=\"%s %s\">%s</button>", a.do, a.text, url, a.text)
 	}
 	l.p("</form></td></tr>\n")
 }

@@ -21,6 +21,7 @@ type row struct {
 	share float64
 
 	rate, errors, p50, p95, p99, busy string
+	tunnels                           string // how many of those in flight are; may be empty
 	checks                            string // see checkMarks
 	checksText                        string
 	now                               chart.Now
@@ -46,8 +47,11 @@ func (s *site) rowOf(b *manager.Status, m *manager.MemberStatus, now time.Time) 
 	r.errors = percent(n.Errors, n.Requests)
 	r.p50, r.p95, r.p99 = timeText(n.P50), timeText(n.P95), timeText(n.P99)
 	r.busy = strconv.FormatInt(m.Load.Busy, 10)
-	if m.Load.Tunnels > 0 {
-		r.busy += fmt.Sprintf(" (%d tunnels)", m.Load.Tunnels)
+	switch n := m.Load.Tunnels; {
+	case n == 1:
+		r.tunnels = "1 tunnel"
+	case n > 1:
+		r.tunnels = strconv.FormatInt(n, 10) + " tunnels"
 	}
 	if w != nil {
 		r.checks, r.checksText = checkMarks(w, now)

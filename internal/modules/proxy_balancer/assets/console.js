@@ -87,10 +87,14 @@
 			const page = new DOMParser().parseFromString(await r.text(), "text/html");
 			const fresh = page.getElementById("balancers");
 			if (!fresh) return;
+			const picks = new Set([...old.querySelectorAll(".pick :checked")].map((b) => b.name));
 			const focus = document.activeElement && old.contains(document.activeElement)
 				? [document.activeElement.closest("tr,section")?.id, document.activeElement.value] : null;
 			old.replaceWith(document.adoptNode(fresh));
 			fields.clear();
+			for (const box of boxes()) box.checked = picks.has(box.name);
+			const at = page.getElementById("batch")?.elements.at;
+			if (at) $("batch").elements.at.value = at.value;
 			for (const id in known) fill($(id), known[id]);
 			if (focus && focus[0]) {
 				const at = $(focus[0]);
@@ -98,6 +102,7 @@
 				(button || at?.querySelector("a"))?.focus();
 			}
 			sift();
+			picked();
 		} finally {
 			fetching = false;
 		}
@@ -165,12 +170,44 @@
 			tr.hidden = !words.every((w) => text.includes(w)) ||
 				trouble.checked && !tr.classList.contains("bad") && !tr.classList.contains("warn");
 		}
+		picked();
 	};
 	if (find) {
 		find.closest(".filter").hidden = false;
 		find.addEventListener("input", sift);
 		trouble.addEventListener("change", sift);
 		setInterval(sift, 2000);
+	}
+
+	// Members that are ticked. A tick at a table's head is for all that the filter
+	// shows of it.
+	const boxes = () => [...document.querySelectorAll("tbody .pick input")];
+	const batch = $("batch");
+	const picked = () => {
+		if (!batch) return;
+		for (const all of document.querySelectorAll(".pick .all")) {
+			const rows = [...all.closest("table").querySelectorAll("tbody .pick input")].filter((b) => !b.closest("tr").hidden);
+			const on = rows.filter((b) => b.checked).length;
+			all.hidden = false;
+			all.checked = on > 0 && on === rows.length;
+			all.indeterminate = on > 0 && on < rows.length;
+		}
+		const n = boxes().filter((b) => b.checked).length;
+		const text = n === 1 ? "1 member" : n + " members";
+		if ($("picked").textContent !== text) $("picked").textContent = text;
+		batch.hidden = n === 0;
+	};
+	if (batch) {
+		$("unpick").hidden = false;
+		$("unpick").addEventListener("click", () => { for (const b of boxes()) b.checked = false; picked(); });
+		document.addEventListener("change", (e) => {
+			if (!e.target.closest(".pick")) return;
+			if (e.target.matches(".all")) {
+				for (const b of e.target.closest("table").querySelectorAll("tbody .pick input")) b.checked = e.target.checked && !b.closest("tr").hidden;
+			}
+			picked();
+		});
+		picked();
 	}
 
 	// Forms in a dialogue: what their pages have in <main> is shown in it.
