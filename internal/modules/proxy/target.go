@@ -194,7 +194,7 @@ func splitHostPort(s string) (host string, port uint16, err error) {
 	p := ""
 	if strings.HasPrefix(s, "[") {
 		i := strings.IndexByte(s, ']')
-		if i < 0 {
+		if i < 0 || strings.Contains(s[1:i], "[") {
 			return "", 0, hostError{}
 		}
 		host, p = s[1:i], s[i+1:]

@@ -175,6 +175,9 @@ func FuzzChunked(f *testing.F) {
 		if !whole.Done() {
 			return
 		}
+		if bytes.Contains(in, []byte(" ;")) || bytes.Contains(in, []byte("\t;")) {
+			return // blanks before an extension (RFC 9112 §7.1.1) are not to net/http's taste
+		}
 		got, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(in)))
 		if err != nil || string(got) != content {
 			t.Fatalf("%q: %q, net/http %q %v", in, content, got, err)
