@@ -72,6 +72,7 @@ func TestGRPC(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			grpcCases(ctx, cc)
+			grpcChat(ctx, t, cc)
 			if t.Failed() || ctx.Err() != nil {
 				t.Log(proc.errorLog())
 			}
@@ -96,6 +97,27 @@ func grpcCases(ctx context.Context, cc *grpc.ClientConn) {
 	interop.DoSpecialStatusMessage(ctx, tc)
 	interop.DoUnimplementedMethod(ctx, cc)
 	interop.DoUnimplementedService(ctx, testgrpc.NewUnimplementedServiceClient(cc))
+}
+
+// grpcChat streams many small messages in both directions, one at a time.
+// grpc-go measures the line meanwhile: with a PING for each content that comes
+// while none is under way, thousands a second.
+func grpcChat(ctx context.Context, t *testing.T, cc *grpc.ClientConn) {
+	t.Helper()
+	s, err := testgrpc.NewTestServiceClient(cc).FullDuplexCall(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := &testgrpc.StreamingOutputCallRequest{ResponseParameters: []*testgrpc.ResponseParameters{{Size: 10}}}
+	for i := range 6000 {
+		if err := s.Send(one); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		if _, err := s.Recv(); err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+	}
+	s.CloseSend()
 }
 
 // grpcServer runs the server's side of the cases and returns its port.

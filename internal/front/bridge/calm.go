@@ -4,9 +4,11 @@ import "time"
 
 // Calm is a leaky bucket for what costs us work and brings nobody an answer:
 // pings, settings, empty frames, priorities, requests that are taken back. No
-// client that means well comes near its rim (RFC 9113 §10.5).
+// client that means well comes near its rim (RFC 9113 §10.5). Its methods are
+// called under one lock.
 type Calm struct {
 	idle, vain bucket
+	given      int // what we sent and no idle frame has used up
 }
 
 type bucket struct {
@@ -17,17 +19,28 @@ type bucket struct {
 // What may come at once, and how much a second after that.
 const (
 	idleFrames, idleRate = 2000, 200
-	vainStreams          = 400 // streams reset before their answer
+	vainStreams          = 400
 	vainRate             = 40
 )
 
 // Begin starts it, at a time of the watcher's clock.
 func (c *Calm) Begin(now time.Duration) { c.idle.at, c.vain.at = now, now }
 
-// Frame counts a frame that leads nowhere; false: it was one too many.
-func (c *Calm) Frame(now time.Duration) bool { return c.idle.add(now, idleFrames, idleRate) }
+// Given counts a part of an answer. It allows the client one frame more: those
+// of gRPC measure the line with a PING for each content that comes.
+func (c *Calm) Given() { c.given = min(c.given+1, idleFrames) }
 
-// Reset counts a stream that its client took back.
+// Frame counts a frame that leads nowhere; false: it was one too many.
+func (c *Calm) Frame(now time.Duration) bool {
+	if c.given > 0 {
+		c.given--
+		return true
+	}
+	return c.idle.add(now, idleFrames, idleRate)
+}
+
+// Reset counts a stream that its client took back before its answer, or made
+// us end with a mistake.
 func (c *Calm) Reset(now time.Duration) bool { return c.vain.add(now, vainStreams, vainRate) }
 
 func (b *bucket) add(now time.Duration, size, rate float64) bool {

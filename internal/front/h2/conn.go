@@ -80,9 +80,8 @@ type conn struct {
 	dec      *hpack.Decoder
 	block    block // the header block being received
 	limit    int   // bytes of a header section
-	calm     bridge.Calm
-	greets   bool // the client's first SETTINGS have come
-	missteps int  // stream errors
+	greets   bool  // the client's first SETTINGS have come
+	missteps int   // stream errors
 
 	write writer
 
@@ -94,6 +93,7 @@ type conn struct {
 	busy     int       // goroutines of streams
 	heads    int       // bytes of their header sections
 	resets   resets
+	calm     bridge.Calm
 	dead     bool  // nothing can be sent or received any more
 	away     bool  // the final GOAWAY is out: no new streams
 	noted    bool  // the first GOAWAY of a drain is out

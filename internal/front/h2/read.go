@@ -83,7 +83,10 @@ func (c *conn) frame() error {
 
 // vain counts a frame that leads nowhere.
 func (c *conn) vain() error {
-	if !c.calm.Frame(c.front.Watch.Now()) {
+	c.mu.Lock()
+	calm := c.calm.Frame(c.front.Watch.Now())
+	c.mu.Unlock()
+	if !calm {
 		return &fault{wire.EnhanceYourCalm, "too many frames that lead nowhere"}
 	}
 	return nil
@@ -117,6 +120,10 @@ func (c *conn) headers(h wire.Head, p []byte) error {
 		case c.away:
 			// Our GOAWAY has told that nobody looks at it any more.
 		case c.open >= c.h2.MaxStreams, c.heads > headBudget:
+			if !c.calm.Reset(c.front.Watch.Now()) {
+				c.mu.Unlock()
+				return &fault{wire.EnhanceYourCalm, "too many requests at a time, again and again"}
+			}
 			c.reset(h.Stream, wire.RefusedStream)
 		default:
 			// Streams that were reset may still be busy. Where too many are,
@@ -240,6 +247,8 @@ func (c *conn) data(h wire.Head, p []byte) error {
 		idle := h.Stream > c.last
 		c.mu.Unlock()
 		switch {
+		case known && len(data) == 0:
+			return c.vain()
 		case known:
 			return nil // it was on its way when we reset the stream
 		case idle:
@@ -329,11 +338,12 @@ func (c *conn) rst(h wire.Head, p []byte) error {
 		c.mu.Unlock()
 		return c.vain()
 	}
+	calm := s.answered || c.calm.Reset(c.front.Watch.Now())
 	c.forget(s)
 	s.fail(errGone)
 	c.quieted()
 	c.mu.Unlock()
-	if !c.calm.Reset(c.front.Watch.Now()) {
+	if !calm {
 		return &fault{wire.EnhanceYourCalm, "too many requests taken back"}
 	}
 	return nil

@@ -68,6 +68,7 @@ func (o *response) headers(end bool) {
 	b := w.room()
 	o.gen, o.at = w.gen, len(b)
 	w.out = wire.AppendHeaders(b, o.s.id, w.block.Bytes(), end)
+	o.s.c.calm.Given()
 	o.s.x.BytesOut += int64(len(w.out) - o.at)
 	if w.block.Cap() > buffer.Large {
 		w.block = bytes.Buffer{}
@@ -98,6 +99,7 @@ func (o *response) Begin(r *message.Response) error {
 		return errors.New("begin response: header larger than H2MaxHeaderBlockLen")
 	}
 	o.headers(false)
+	s.answered = true
 	return nil
 }
 
@@ -167,6 +169,7 @@ func (o *response) frame(p []byte, n int) int {
 	}
 	s.window -= int64(n)
 	c.window -= int64(n)
+	c.calm.Given()
 	if o.counted {
 		o.left -= int64(data)
 	}

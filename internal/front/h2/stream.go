@@ -39,6 +39,7 @@ type stream struct {
 	gone      bool      // out of conn.streams
 	remoteEnd bool      // the client has sent all
 	localEnd  bool      // we have sent all, or reset the stream
+	answered  bool      // the head of the response has been sent
 	err       error     // no more of anything: errGone, errBroken
 	window    int64     // what we may send
 	inWindow  int64     // what the client may send
@@ -114,7 +115,7 @@ func (c *conn) recycle(s *stream) {
 func (s *stream) reset(in []byte) {
 	s.id, s.x, s.set, s.head, s.trailer, s.refusal = 0, nil, nil, bridge.Head{}, bridge.Trailer{}, nil
 	s.tunnel, s.expect, s.out = false, false, response{}
-	s.started, s.gone, s.remoteEnd, s.localEnd, s.err = false, false, false, false, nil
+	s.started, s.gone, s.remoteEnd, s.localEnd, s.answered, s.err = false, false, false, false, false, nil
 	s.owed, s.left, s.in, s.at, s.bytesIn, s.waker = 0, 0, in, 0, 0, nil
 	s.queued, s.stopped, s.cut, s.readLate, s.writeLate = false, false, false, false, false
 }

@@ -136,6 +136,7 @@ func (c *conn) accept() {
 // left is called when a stream is over.
 func (c *conn) left() {
 	c.mu.Lock()
+	c.calm.Given()
 	if c.open--; c.open == 0 && !c.finished {
 		c.idle.Reset(max(c.set.KeepAliveTimeout, time.Millisecond))
 	}

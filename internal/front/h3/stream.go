@@ -240,9 +240,10 @@ func (s *stream) finish() {
 		// The rest of the request, if there is one, is unwanted.
 		s.qs.CancelRead(quic.StreamErrorCode(errNone))
 	}
+	begun := s.out.begun
 	s.out.drop()
 	exchange.Put(s.x)
-	if gone {
+	if gone && !begun {
 		s.vain()
 	}
 }
