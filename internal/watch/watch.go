@@ -1,5 +1,6 @@
 // Package watch does three small jobs for every connection of the house, so
-// that none of them costs a timer or a goroutine per connection:
+// that none of them costs a timer or a goroutine per connection (and keeps the
+// clock for a fourth, Calm):
 //
 //   - coarse deadlines (Guard): one ticker looks at all guards and wakes the
 //     connections that are due. Arming is one atomic store;

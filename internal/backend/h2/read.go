@@ -83,6 +83,9 @@ func (s *session) take(h wire.Head, p []byte) error {
 			s.mu.Unlock()
 			return nil
 		}
+		if err := s.vain(); err != nil {
+			return err
+		}
 		return s.tell(func(b []byte) []byte {
 			return append(wire.AppendHead(b, wire.Head{Length: 8, Type: wire.Ping, Flags: wire.Ack}), p...)
 		})
@@ -99,7 +102,18 @@ func (s *session) take(h wire.Head, p []byte) error {
 	case wire.PushPromise:
 		return bad(wire.ProtocolError, "PUSH_PROMISE, which was switched off")
 	}
-	return nil // PRIORITY and what is not known
+	return s.vain() // PRIORITY and what is not known
+}
+
+// vain counts a frame that leads nowhere.
+func (s *session) vain() error {
+	s.mu.Lock()
+	calm := s.calm.Frame(s.group.watch().Now())
+	s.mu.Unlock()
+	if !calm {
+		return bad(wire.EnhanceYourCalm, "too many frames that lead nowhere")
+	}
+	return nil
 }
 
 func (s *session) takeData(h wire.Head, p []byte) error {
@@ -123,12 +137,18 @@ func (s *session) takeData(h wire.Head, p []byte) error {
 		if idle {
 			return bad(wire.ProtocolError, "DATA of a stream that was never begun")
 		}
+		if len(data) == 0 {
+			return s.vain()
+		}
 		return nil // one that we gave up
 	}
 	code = st.data(data, h.Length, h.Has(wire.EndStream))
 	s.mu.Unlock()
-	if code != wire.NoError {
+	switch {
+	case code != wire.NoError:
 		return s.reset(h.Stream, code)
+	case len(data) == 0 && !h.Has(wire.EndStream):
+		return s.vain()
 	}
 	return nil
 }
@@ -148,6 +168,9 @@ func (s *session) takeSettings(h wire.Head, p []byte) error {
 	}
 	if h.Has(wire.Ack) {
 		return nil
+	}
+	if err := s.vain(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	code := wire.ParseSettings(p, func(k wire.Setting, v uint32) {

@@ -50,6 +50,7 @@ func (st *stream) open() *fault.Fault {
 			st.sender = newSender(st)
 		}
 		st.closed = end || inline
+		s.calm.Given()
 		s.streams[st.id] = st
 		s.mu.Unlock()
 		st.wire = true

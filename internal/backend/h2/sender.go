@@ -179,6 +179,7 @@ func (st *stream) reserve(n int) int {
 		if m := min(int64(n), st.window, s.window, wire.MaxFrame); m > 0 {
 			st.window -= m
 			s.window -= m
+			s.calm.Given()
 			return int(m)
 		}
 		st.starved = true

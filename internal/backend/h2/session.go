@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/watch"
 	wire "sallyport/internal/wire/h2"
 )
 
@@ -73,6 +74,7 @@ type session struct {
 	telling bool   // a goroutine writes them
 	leaving bool   // and closes the connection behind the last
 	table   int    // the smallest HPACK table the backend asked for
+	calm    watch.Calm
 
 	// The reader's own.
 	br     *bufio.Reader
@@ -103,6 +105,7 @@ func start(nc net.Conn, g *group, name string, w *backend.Worker) (*session, err
 		s.port = "0"
 	}
 	s.begun.L = &s.mu
+	s.calm.Begin(g.watch().Now())
 	s.enc = hpack.NewEncoder(&s.block)
 	s.dec = hpack.NewDecoder(tableSize, s.emit)
 	s.dec.SetMaxStringLength(maxHead)

@@ -144,6 +144,7 @@ func (e *ends) Write(p []byte) (int, error) {
 		}
 		st.window -= m
 		s.window -= m
+		s.calm.Given()
 		s.mu.Unlock()
 		piece := p[n : n+int(m)]
 		if err := s.write(func(b []byte) []byte { return appendData(b, st.id, piece, false) }); err != nil {

@@ -93,7 +93,7 @@ type conn struct {
 	busy     int       // goroutines of streams
 	heads    int       // bytes of their header sections
 	resets   resets
-	calm     bridge.Calm
+	calm     watch.Calm
 	dead     bool  // nothing can be sent or received any more
 	away     bool  // the final GOAWAY is out: no new streams
 	noted    bool  // the first GOAWAY of a drain is out

@@ -14,6 +14,7 @@ import (
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/bridge"
+	"sallyport/internal/watch"
 )
 
 // conn is one client connection.
@@ -30,7 +31,7 @@ type conn struct {
 	idle   *time.Timer
 
 	mu       sync.Mutex
-	calm     bridge.Calm
+	calm     watch.Calm
 	open     int    // streams under way
 	next     uint64 // one more than the highest stream seen, in IDs
 	noted    time.Time

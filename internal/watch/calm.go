@@ -1,11 +1,11 @@
-package bridge
+package watch
 
 import "time"
 
-// Calm is a leaky bucket for what costs us work and brings nobody an answer:
-// pings, settings, empty frames, priorities, requests that are taken back. No
-// client that means well comes near its rim (RFC 9113 §10.5). Its methods are
-// called under one lock.
+// Calm is a leaky bucket for what costs us work and brings nobody an answer on a
+// connection of HTTP/2 or HTTP/3: pings, settings, empty frames, priorities,
+// requests that are taken back. No peer that means well comes near its rim (RFC
+// 9113 §10.5). Its methods are called under one lock.
 type Calm struct {
 	idle, vain bucket
 	given      int // what we sent and no idle frame has used up
@@ -26,11 +26,11 @@ const (
 // Begin starts it, at a time of the watcher's clock.
 func (c *Calm) Begin(now time.Duration) { c.idle.at, c.vain.at = now, now }
 
-// Given counts a part of an answer. It allows the client one frame more: those
-// of gRPC measure the line with a PING for each content that comes.
+// Given counts a frame of a message that we sent. It allows the peer one in vain:
+// those of gRPC measure the line with a PING for each content that comes.
 func (c *Calm) Given() { c.given = min(c.given+1, idleFrames) }
 
-// Frame counts a frame that leads nowhere; false: it was one too many.
+// Frame counts a frame, at a time of the watcher's clock, that leads nowhere; false: it was one too many.
 func (c *Calm) Frame(now time.Duration) bool {
 	if c.given > 0 {
 		c.given--
