@@ -186,8 +186,11 @@ func pairs(words []string) (map[string]any, error) {
 		if !ok || key == "" {
 			return nil, &usageError{fmt.Sprintf("%q is not KEY=VALUE", w)}
 		}
-		if _, twice := out[key]; twice {
-			return nil, &usageError{key + " is given twice"}
+		if before, twice := out[key]; twice {
+			if key != "hcheader" && key != "hcexpect" || before == nil {
+				return nil, &usageError{key + " is given twice"}
+			}
+			value = before.(string) + "\n" + value
 		}
 		if value == "null" {
 			out[key] = nil

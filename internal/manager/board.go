@@ -43,8 +43,6 @@ type Balancer struct {
 	// those only where Owner is the balancer itself.
 	Text    workerconf.Balancer
 	Members []Member
-	// Growth is how many members httpd's form may add.
-	Growth int
 	// Paths are the paths that ProxyPass leads to it.
 	Paths []string
 	// Known answers the parameters' questions about the configuration.

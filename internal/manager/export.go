@@ -103,7 +103,9 @@ func exportParam(b *strings.Builder, name string, text func(string) (string, boo
 		return
 	}
 	if v, set, _ := text(name); set && !secret[name] {
-		b.WriteString(" " + word(name+"="+v))
+		for line := range strings.SplitSeq(v, "\n") { // hcheader and hcexpect come once for each
+			b.WriteString(" " + word(name+"="+line))
+		}
 	}
 }
 

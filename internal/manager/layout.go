@@ -112,8 +112,32 @@ func setWorker(w *workerconf.Worker, k *workerconf.Known, name, value string) er
 		}
 		name, value = "status", sign+flag
 	}
-	_, err := w.Set(k, name, value, diag.Position{})
-	return err
+	return setLines(name, value, &w.Health, func(text string) error {
+		_, err := w.Set(k, name, text, diag.Position{})
+		return err
+	})
+}
+
+// setLines sets a value, or for a parameter that may come several times all its
+// lines: they take the place of those before.
+func setLines(name, value string, h *workerconf.Health, set func(string) error) error {
+	if !workerconf.Repeats(name) {
+		return set(value)
+	}
+	if name == "hcheader" {
+		h.Header.V = ""
+	} else {
+		h.Expect.V = ""
+	}
+	for line := range strings.SplitSeq(value, "\n") {
+		if line = strings.TrimSpace(line); line == "" && value != "" {
+			continue
+		}
+		if err := set(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func setBalancer(b *workerconf.Balancer, k *workerconf.Known, name, value string) error {
@@ -122,6 +146,8 @@ func setBalancer(b *workerconf.Balancer, k *workerconf.Known, name, value string
 		b.Timeout.V, b.Timeout.Is = 0, true
 		return nil
 	}
-	_, err := b.Set(k, name, value, diag.Position{})
-	return err
+	return setLines(name, value, &b.Health, func(text string) error {
+		_, err := b.Set(k, name, text, diag.Position{})
+		return err
+	})
 }

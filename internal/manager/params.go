@@ -17,10 +17,10 @@ const MaxValue = 1000
 
 // params checks the parameters of one edit. was are the edits that hold, text
 // spells the configuration's values, and try sets one on a trial basis.
-func (c *checker) params(i int, list []cluster.Param, was map[string]cluster.Value, fixed map[string]bool,
+func (c *checker) params(i int, list []cluster.Param, was map[string]cluster.Value, known *workerconf.Known,
 	text func(string) (string, bool, bool), try func(name, value string) error, row func(string) *workerconf.Param) []cluster.Param {
 	var out []cluster.Param
-	for _, p := range c.spell(i, list, row) {
+	for _, p := range c.spell(i, list, was, known, row) {
 		if p.Name == "" {
 			continue
 		}
@@ -32,14 +32,16 @@ func (c *checker) params(i int, list []cluster.Param, was map[string]cluster.Val
 			p.Was = cluster.Some(old.Text)
 		}
 		switch {
-		case fixed[p.Name]:
-			c.bad(i, p.Name, p.Value, "can't be changed while Sallyport runs", "a change of the configuration and a reload")
+		case fixed[p.Name] != "":
+			c.bad(i, p.Name, p.Value, fixed[p.Name], "")
 		case slices.ContainsFunc(out, func(o cluster.Param) bool { return o.Name == p.Name }):
 			c.bad(i, p.Name, p.Value, "given twice", "")
 		case p.Back:
 		case len(p.Value) > MaxValue:
 			c.bad(i, p.Name, p.Value, "too long", def.Range)
-		case strings.ContainsFunc(p.Value, control):
+		case p.Name == "nonce" && p.Value == "":
+			c.bad(i, p.Name, p.Value, "it is empty", "a word, or None for no nonce")
+		case strings.ContainsFunc(p.Value, func(r rune) bool { return control(r) && (r != '\n' || !workerconf.Repeats(p.Name)) }):
 			c.bad(i, p.Name, p.Value, "it holds control characters", def.Range)
 		case !spelt(def, p):
 			c.bad(i, p.Name, p.Value, "this is no "+def.Kind, allowed(def, nil))
@@ -58,7 +60,7 @@ func (c *checker) params(i int, list []cluster.Param, was map[string]cluster.Val
 
 // spell brings names into the spelling under which they are kept: lower case,
 // one name for each flag, one of a pair that means the same.
-func (c *checker) spell(i int, list []cluster.Param, row func(string) *workerconf.Param) []cluster.Param {
+func (c *checker) spell(i int, list []cluster.Param, was map[string]cluster.Value, known *workerconf.Known, row func(string) *workerconf.Param) []cluster.Param {
 	var out []cluster.Param
 	for _, p := range list {
 		name := strings.ToLower(p.Name)
@@ -76,7 +78,10 @@ func (c *checker) spell(i int, list []cluster.Param, row func(string) *workercon
 			if v, ok := onOff(p.Value); ok {
 				p.Value = v
 			}
-		case name == "enablereuse":
+		case name == "hctemplate" && row(name) != nil:
+			out = append(out, c.template(i, p, list, was, known)...)
+			continue
+		case name == "enablereuse" && row(name) != nil:
 			p.Name = "disablereuse"
 			if v, ok := onOff(p.Value); ok {
 				p.Value = map[string]string{"On": "Off", "Off": "On"}[v]
@@ -90,6 +95,37 @@ func (c *checker) spell(i int, list []cluster.Param, row func(string) *workercon
 		}
 		p.Value = strings.TrimSpace(p.Value)
 		out = append(out, p)
+	}
+	return out
+}
+
+// template puts the parameters of a ProxyHCTemplate in the place of its name,
+// but for those that the list sets itself. Taken back, all hc… are.
+func (c *checker) template(i int, p cluster.Param, list []cluster.Param, was map[string]cluster.Value, known *workerconf.Known) (out []cluster.Param) {
+	var t workerconf.Health
+	ok := p.Back
+	if !ok && known.Template != nil {
+		t, ok = known.Template(p.Value)
+	}
+	if !ok {
+		c.bad(i, p.Name, p.Value, "there is no template of this name", "a name given by ProxyHCTemplate")
+		return nil
+	}
+	w := workerconf.Worker{Health: t}
+	for k := range workerconf.WorkerParams {
+		name := workerconf.WorkerParams[k].Name
+		if !strings.HasPrefix(name, "hc") || slices.ContainsFunc(list, func(o cluster.Param) bool { return strings.EqualFold(o.Name, name) }) {
+			continue
+		}
+		text, set, _ := w.Text(name)
+		if _, edited := was[name]; p.Back && edited {
+			out = append(out, cluster.Param{Name: name, Back: true})
+		} else if set {
+			out = append(out, cluster.Param{Name: name, Value: text})
+		}
+	}
+	if len(out) == 0 && p.Back {
+		c.bad(i, p.Name, p.Value, "no hc parameter was edited: there is nothing to take back", "")
 	}
 	return out
 }

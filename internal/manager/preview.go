@@ -130,7 +130,7 @@ func (m *Manager) Preview(p Proposal) (*Preview, error) {
 		return nil, err
 	}
 	next := m.overlay.With(cluster.Change{Revision: m.overlay.Rev() + 1, At: m.now(), By: p.By, Edits: edits})
-	out := &Preview{Edits: edits}
+	out := &Preview{Edits: edits, Warnings: m.unbound(edits)}
 	seen := map[*Balancer]bool{}
 	for i := range edits {
 		e := m.board.Find(edits[i].Balancer)
@@ -143,6 +143,27 @@ func (m *Manager) Preview(p Proposal) (*Preview, error) {
 		out.Warnings = append(append(out.Warnings, warnings...), m.learn(&out.Balancers[len(out.Balancers)-1])...)
 	}
 	return out, nil
+}
+
+// unbound warns of edits that sessions under way lose their member by; locked.
+func (m *Manager) unbound(edits []cluster.Edit) (warnings []string) {
+	for i := range edits {
+		e := &edits[i]
+		b := m.board.Find(e.Balancer)
+		set := &m.layouts[b].Settings
+		if set.Sticky.V.Cookie == "" && set.StickyCookie.V == "" {
+			continue
+		}
+		for k := range e.Params {
+			switch name := e.Params[k].Name; {
+			case e.Member != "" && name == "route" && m.live.Worker(live.WorkerKey{Balancer: e.Balancer, URL: e.Member}) != nil:
+				warnings = append(warnings, fmt.Sprintf("%s: sessions that name the route %s has now lose it: they are balanced anew", b.Name, e.Member))
+			case e.Member == "" && (name == "stickysession" || name == "stickycookie" || name == "stickysecret"):
+				warnings = append(warnings, fmt.Sprintf("%s: sessions under way lose their members and are balanced anew: %s changes", b.Name, name))
+			}
+		}
+	}
+	return warnings
 }
 
 // outlook compares a balancer with what next makes of it; locked.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -287,7 +288,7 @@ func (c *checker) settings(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 		was = o.Params
 	}
 	try := b.Text
-	e.Params = c.params(i, e.Params, was, fixedBalancer, b.Text.Text, func(name, value string) error {
+	e.Params = c.params(i, e.Params, was, b.Known, b.Text.Text, func(name, value string) error {
 		return setBalancer(&try, b.Known, name, value)
 	}, balancerParam)
 	return e
@@ -308,9 +309,10 @@ func (c *checker) member(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 		was = m.Params
 	}
 	try := text
-	e.Params = c.params(i, e.Params, was, fixedWorker, text.Text, func(name, value string) error {
+	e.Params = c.params(i, e.Params, was, b.Known, text.Text, func(name, value string) error {
 		return setWorker(&try, b.Known, name, value)
 	}, workerParam)
+	c.expand(i, &e)
 	if c.form && len(b.lay(c.overlay, nil).Seats) == 1 {
 		// As in httpd: there is nothing to weigh it against.
 		for k := range e.Params {
@@ -338,7 +340,7 @@ func (c *checker) add(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 		c.bad(i, "member", e.Member, b.Name+" has this member already", "the URL of another one")
 		return e
 	}
-	if added := len(l.Seats) - len(b.Members); c.form && added >= b.Growth {
+	if added := len(l.Seats) - len(b.Members); c.form && added >= l.Settings.Growth.V {
 		c.bad(i, "member", url, fmt.Sprintf("%d members were added, as many as growth= and BalancerGrowth allow", added), "")
 		return e
 	}
@@ -347,10 +349,22 @@ func (c *checker) add(i int, b *Balancer, e cluster.Edit) cluster.Edit {
 	if k := b.line(url); k >= 0 {
 		try = b.Members[k].Text
 	}
-	e.Params = c.params(i, e.Params, nil, fixedWorker, try.Text, func(name, value string) error {
+	e.Params = c.params(i, e.Params, nil, b.Known, try.Text, func(name, value string) error {
 		return setWorker(&try, b.Known, name, value)
 	}, workerParam)
+	c.expand(i, &e)
 	return e
+}
+
+// expand complains of expand=On where it would do nothing.
+func (c *checker) expand(i int, e *cluster.Edit) {
+	_, host, _ := split(e.Member)
+	_, err := netip.ParseAddr(host)
+	for k := range e.Params {
+		if p := &e.Params[k]; p.Name == "expand" && p.Value == "On" && (err == nil || strings.HasPrefix(e.Member, "unix:")) {
+			c.bad(i, p.Name, p.Value, e.Member+" names no host that may have several addresses", "On where the member's URL has a host name")
+		}
+	}
 }
 
 func (c *checker) remove(i int, b *Balancer, e cluster.Edit) cluster.Edit {

@@ -168,7 +168,7 @@ func (m *Manager) status(e *Balancer, from *Server) Status {
 	s := Status{
 		Key: e.Key, MemberKey: own.Key, Name: e.Name, Inherited: from.Key != e.Key.Server, Pos: e.Pos,
 		Nonce: m.nonce(e), Paths: e.Paths, Settings: l.Settings,
-		Method: l.Settings.Method.Or(workerconf.DefaultMethod), MaxSeats: len(own.Members) + own.Growth,
+		Method: l.Settings.Method.Or(workerconf.DefaultMethod), MaxSeats: len(own.Members) + m.layouts[own].Settings.Growth.V,
 	}
 	edited, members := m.overlay.Of(e.Key), m.overlay.Of(own.Key)
 	s.Version = Version{m.config, 0}
@@ -182,7 +182,7 @@ func (m *Manager) status(e *Balancer, from *Server) Status {
 		params = edited.Params
 	}
 	for _, p := range e.balancerParams() {
-		s.Params = append(s.Params, param(p, fixedBalancer[p.Name], l.Settings.Text, e.Text.Text, params, p.Name))
+		s.Params = append(s.Params, param(p, l.Settings.Text, e.Text.Text, params, p.Name))
 	}
 	now := m.now()
 	added := 0
@@ -199,7 +199,7 @@ func (m *Manager) status(e *Balancer, from *Server) Status {
 		s.Active = s.Active || ms.Usable
 		s.Members = append(s.Members, ms)
 	}
-	s.Growth = max(own.Growth-added, 0)
+	s.Growth = max(seats.Settings.Growth.V-added, 0)
 	for _, c := range m.merged {
 		if c.Balancer == e.Key || c.Balancer == own.Key {
 			s.Conflicts = append(s.Conflicts, c)
@@ -229,7 +229,7 @@ func (m *Manager) member(e *Balancer, seat *Seat, edited *cluster.Member, now ti
 		if strings.HasPrefix(p.Name, "hc") && !e.Known.Hcheck {
 			continue
 		}
-		s.Params = append(s.Params, param(p, fixedWorker[p.Name], s.Conf.Text, text.Text, params, p.Name))
+		s.Params = append(s.Params, param(p, s.Conf.Text, text.Text, params, p.Name))
 	}
 	return s
 }
@@ -260,8 +260,8 @@ func (m *Manager) load(e *Balancer, seat *Seat, now time.Time) MemberStatus {
 }
 
 // param makes the row of one parameter.
-func param(p *workerconf.Param, fixed bool, holds, text func(string) (string, bool, bool), edits map[string]cluster.Value, name string) Param {
-	out := Param{Param: p, Fixed: fixed, Secret: secret[name]}
+func param(p *workerconf.Param, holds, text func(string) (string, bool, bool), edits map[string]cluster.Value, name string) Param {
+	out := Param{Param: p, Fixed: fixed[name] != "", Secret: secret[name]}
 	out.Value, out.Set, _ = holds(name)
 	base, is, _ := text(name)
 	out.Configured = cluster.Text{V: base, Is: is}
@@ -284,24 +284,20 @@ func param(p *workerconf.Param, fixed bool, holds, text func(string) (string, bo
 // secret are the parameters whose values are never shown.
 var secret = map[string]bool{"secret": true, "stickysecret": true}
 
-// fixedWorker and fixedBalancer are the parameters that can't be changed while
-// running. Those that stand for others are changed by these.
-var (
-	fixedWorker   = map[string]bool{"expand": true, "hctemplate": true, "hcheader": true, "hcexpect": true, "enablereuse": true, "flusher": true}
-	fixedBalancer = map[string]bool{"hctemplate": true, "growth": true, "nonce": true, "stickysecret": true}
-)
+// fixed are the parameters of members that can't be changed while running, and
+// why.
+var fixed = map[string]string{
+	"enablereuse": "disablereuse says the same the other way round: change that",
+	"flusher":     "it has no effect in Sallyport: only mod_proxy_fdpass uses it, which there is not",
+}
 
-// FixedForMember and FixedForBalancer report the parameters that can't be
-// edited.
-func FixedForMember(name string) bool { return fixedWorker[name] }
-
-// FixedForBalancer: see FixedForMember.
-func FixedForBalancer(name string) bool { return fixedBalancer[name] }
+// Fixed says why a parameter can't be edited; "" where it can.
+func Fixed(name string) string { return fixed[name] }
 
 // nonce is what httpd's form must bring; the same as long as the process lives.
 func (m *Manager) nonce(e *Balancer) string {
-	if e.Text.Nonce.Is {
-		return e.Text.Nonce.V
+	if n := m.layouts[e].Settings.Nonce; n.Is {
+		return n.V
 	}
 	n := m.nonces[e.Key]
 	if n == "" {

@@ -49,16 +49,19 @@ func some(rnd *rand.Rand, n int) cluster.Change {
 			e.Verb = cluster.Set
 		}
 		if e.Verb == cluster.Set || e.Verb == cluster.Add {
-			for _, name := range []string{"route", "status.D", "status.N", "loadfactor"} {
+			for _, name := range []string{"route", "status.D", "status.N", "loadfactor", "hcheader"} {
 				if rnd.IntN(2) == 0 {
 					continue
 				}
 				p := cluster.Param{Name: name, Value: pick("", "1", "a b", `"`, `\`, "a=b"), Back: rnd.IntN(4) == 0}
+				if name == "hcheader" {
+					p.Value = pick("A: 1", "A: 1\nB: \"2\"", "A: 1\n\nB: 2")
+				}
 				if strings.HasPrefix(name, "status.") {
 					p.Value = pick("On", "Off")
 				}
 				if rnd.IntN(2) == 0 {
-					p.Base = cluster.Some(pick("", "x y", "7"))
+					p.Base = cluster.Some(pick("", "x y", "7", "x\ny"))
 				}
 				e.Params = append(e.Params, p)
 			}

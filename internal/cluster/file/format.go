@@ -110,12 +110,12 @@ func stanzas(b *bytes.Buffer, how, line string, first cluster.Mark, params map[s
 		was, now := "", ""
 		for _, name := range by[r] {
 			v := params[name]
-			word := name
 			if v.Base.Is {
-				word += "=" + v.Base.V
+				was += words(v.Base.V, func(line string) string { return name + "=" + line })
+			} else {
+				was += " " + quote(name)
 			}
-			was += " " + quote(word)
-			now += " " + quote(spell(name, v.Text))
+			now += words(v.Text, func(line string) string { return spell(name, line) })
 		}
 		if was != "" {
 			b.WriteString("    #: was" + was + "\n")
@@ -135,6 +135,15 @@ func printMark(b *bytes.Buffer, how string, m cluster.Mark) {
 		b.WriteString(" " + how)
 	}
 	b.WriteByte('\n')
+}
+
+// words writes one word for each line of a value: parameters that may come
+// several times have several.
+func words(value string, spell func(line string) string) (out string) {
+	for line := range strings.SplitSeq(value, "\n") {
+		out += " " + quote(spell(line))
+	}
+	return out
 }
 
 // spell writes a parameter as the configuration does: a flag as status=.
@@ -315,6 +324,9 @@ func (p *parser) before(words []string) error {
 	}
 	for _, w := range words {
 		name, value, set := strings.Cut(w, "=")
+		if before, twice := p.was[name]; twice {
+			value = before.V + "\n" + value
+		}
 		p.was[name] = cluster.Text{V: value, Is: set}
 	}
 	return nil
@@ -359,6 +371,9 @@ func (p *parser) directive(words []string) error {
 			}
 			key = "status." + value[1:]
 			value = map[byte]string{'+': "On", '-': "Off"}[value[0]]
+		}
+		if before, twice := params[key]; twice && before.Revision == mark.Revision {
+			value = before.Text + "\n" + value
 		}
 		params[key] = cluster.Value{Text: value, Base: p.was[key], Mark: mark}
 	}

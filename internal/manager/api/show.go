@@ -371,20 +371,21 @@ type parameterJ struct {
 	Range   string `json:"range,omitempty"`
 	Help    string `json:"help"`
 	Fixed   bool   `json:"fixed"`
+	Why     string `json:"why,omitempty"` // it is
 }
 
 // parameters is the two tables of what can be edited.
 func (c *call) parameters() {
-	rows := func(list []workerconf.Param, fixed func(string) bool) []parameterJ {
+	rows := func(list []workerconf.Param) []parameterJ {
 		out := []parameterJ{}
 		for _, p := range list {
-			out = append(out, parameterJ{p.Name, p.Kind, p.Unit, p.Default, p.Range, p.Help, fixed(p.Name)})
+			out = append(out, parameterJ{p.Name, p.Kind, p.Unit, p.Default, p.Range, p.Help, manager.Fixed(p.Name) != "", manager.Fixed(p.Name)})
 		}
 		return out
 	}
 	c.send(200, manager.Version{}, map[string]any{
-		"member":   rows(workerconf.WorkerParams, manager.FixedForMember),
-		"balancer": rows(workerconf.BalancerParams, manager.FixedForBalancer),
+		"member":   rows(workerconf.WorkerParams),
+		"balancer": rows(workerconf.BalancerParams),
 		"flags":    workerconf.EditableFlags,
 	})
 }

@@ -69,7 +69,7 @@ func (d *draft) overlayFile() string {
 
 // entry is one balancer of the board.
 func (d *draft) entry(i int, c *serverConf, p *pending) *manager.Balancer {
-	e := &manager.Balancer{Key: p.key, Name: p.name, Pos: p.pos, Text: p.set, Paths: p.paths, Growth: p.set.Growth.V}
+	e := &manager.Balancer{Key: p.key, Name: p.name, Pos: p.pos, Text: p.set, Paths: p.paths}
 	p.entry = e
 	p.server = &standing{timeout: c.Timeout, receiveBuffer: c.ReceiveBuffer}
 	e.Owner = e

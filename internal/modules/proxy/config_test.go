@@ -7,6 +7,7 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/modules/proxy_hcheck"
 )
 
 // load reads a configuration made of this room's directives and of containers.
@@ -16,7 +17,7 @@ func load(text string) (*conf.Config, diag.List) {
 		hcheck = "no_hcheck" // then httpd knows no hc… parameters
 	}
 	return conf.Load(conf.Options{File: "test.conf", Text: text + "\n", Root: "/", Modules: []conf.ModuleInfo{
-		{Name: hcheck, Static: true},
+		{Name: hcheck, Static: true, Directives: proxy_hcheck.Room.Directives},
 		{Name: "proxy_rooms", Static: true, Directives: directives},
 		{Name: "lbmethod_byhash", Static: true},
 		{Name: "so", Static: true, Directives: conf.SoDirectives()},

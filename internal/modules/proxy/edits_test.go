@@ -16,6 +16,7 @@ import (
 	"sallyport/internal/health/checker"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
+	"sallyport/internal/resolve"
 	"sallyport/internal/watch"
 )
 
@@ -182,7 +183,7 @@ func TestRefusedEdits(t *testing.T) {
 		{change("http://a:81", "lbmethod=byrequests"), "lbmethod", "byrequests"},
 		{change("http://z:81", "lbset=1"), "member", "http://z:81"},
 		{change("", "lbmethod=bywhim"), "lbmethod", "bywhim"},
-		{change("", "growth=5"), "growth", "5"},
+		{change("", "growth=0"), "growth", "0"},
 		{cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "c:83"}, "member", "c:83"},
 		{cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "gopher://c:83"}, "member", "gopher://c:83"},
 		{cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://a:81/"}, "member", "http://a:81/"},
@@ -465,4 +466,123 @@ func TestHealthWord(t *testing.T) {
 	if got := d.members(); got != "a:81/1/Ok b:82/2/Ok" {
 		t.Errorf("members %s", got)
 	}
+}
+
+// TestStandingForOthers: parameters that stand for others, may come several
+// times, or concern the forms and the session cookie can be edited, too, hold
+// over a reload, and can be taken back.
+func TestStandingForOthers(t *testing.T) {
+	text := strings.Replace(pair, "</Proxy>", "  ProxySet growth=2 nonce=first stickycookie=SID stickysecret=0123456789abcdef\n</Proxy>", 1) +
+		"ProxyHCTemplate often hcmethod=GET hcinterval=2 hcuri=/alive \"hcheader=A: 1\" \"hcheader=B: 2\"\n"
+	d := openDesk(t, text)
+	balancer := func() manager.Status {
+		b, _ := d.m.At("").Balancer("cl")
+		return b
+	}
+	param := func(list []manager.Param, name string) string {
+		for _, p := range list {
+			if p.Name == name {
+				return p.Value
+			}
+		}
+		return "?"
+	}
+	member := func(name string) string { b := balancer(); return param(b.Members[0].Params, name) }
+	signs := func() string { b := balancer(); return b.Settings.StickySecret.V }
+	is := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s is %q, want %q", what, got, want)
+		}
+	}
+	edits := []cluster.Edit{
+		change("http://a:81", "hctemplate=often", "hcinterval=5"),
+		change("", "growth=9", "nonce=second", "stickysecret=fedcba9876543210"),
+	}
+	p, err := d.m.Preview(manager.Proposal{Edits: edits})
+	if err != nil || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "stickysecret changes") {
+		t.Errorf("the preview: %v, %+v", err, p)
+	}
+	r := d.propose(t, edits...)
+	holds := func() {
+		t.Helper()
+		is("hcmethod", member("hcmethod"), "GET")
+		is("hcuri", member("hcuri"), "/alive")
+		is("hcinterval", member("hcinterval"), "5")
+		is("hcheader", member("hcheader"), "A: 1\nB: 2")
+		b := balancer()
+		is("growth", param(b.Params, "growth"), "9")
+		is("what the form may add", fmt.Sprint(b.Growth), "9")
+		is("nonce", b.Nonce, "second")
+		is("the secret", signs(), "fedcba9876543210")
+	}
+	holds()
+	d.reload(t, text)
+	holds()
+	if _, err := d.m.Undo(context.Background(), cluster.By{}, r, manager.Version{}); err != nil {
+		t.Fatal(err)
+	}
+	is("hcmethod", member("hcmethod"), "")
+	is("hcheader", member("hcheader"), "")
+	is("nonce", balancer().Nonce, "first")
+	is("the secret", signs(), "0123456789abcdef")
+	d.propose(t, change("http://a:81", "hctemplate=often"))
+	is("hcinterval", member("hcinterval"), "2")
+	again := d.propose(t, change("http://a:81", "hcheader=C: 3"))
+	is("hcheader", member("hcheader"), "C: 3")
+	if _, err := d.m.Undo(context.Background(), cluster.By{}, again, manager.Version{}); err != nil {
+		t.Fatal(err)
+	}
+	is("hcheader", member("hcheader"), "A: 1\nB: 2")
+	d.propose(t, change("http://a:81", "hctemplate"))
+	is("hcmethod", member("hcmethod"), "")
+	for _, c := range []struct {
+		edit cluster.Edit
+		want string
+	}{
+		{change("http://a:81", "hctemplate=never"), "there is no template of this name"},
+		{change("http://a:81", "hctemplate"), "nothing to take back"},
+		{change("http://a:81", "hcheader=A: 1\nB"), "hcheader must be a field"},
+		{change("http://a:81", "route=a\nb"), "control characters"},
+		{change("http://a:81", "flusher=x"), "mod_proxy_fdpass"},
+		{cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://127.0.0.9:81", Params: []cluster.Param{{Name: "expand", Value: "On"}}}, "names no host"},
+	} {
+		if _, err := d.m.Propose(context.Background(), manager.Proposal{Edits: []cluster.Edit{c.edit}}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.edit, err, c.want)
+		}
+	}
+}
+
+// TestExpandEdited: expand=On can be set and taken back while members serve.
+func TestExpandEdited(t *testing.T) {
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 app.test\n127.0.0.2 app.test\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const text = "<Proxy balancer://cl>\nBalancerMember http://app.test:81\nBalancerMember http://b:82\n</Proxy>\nProxyPass / balancer://cl/\n"
+	d := openDesk(t, text)
+	d.net.Names.Close()
+	d.net.Names = resolve.NewFrom(filepath.Join(t.TempDir(), "none"), hosts)
+	d.reload(t, text)
+	members := func(want string) {
+		t.Helper()
+		got := ""
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			var all []string
+			for _, m := range d.house.rosters[0].balancer.Members() {
+				all = append(all, m.Host())
+			}
+			if got = strings.Join(all, " "); got == want {
+				return
+			}
+		}
+		t.Fatalf("members %s, want %s", got, want)
+	}
+	members("app.test:81 b:82")
+	d.propose(t, change("http://app.test:81", "expand=On"))
+	members("127.0.0.1:81 127.0.0.2:81 b:82")
+	d.propose(t, change("http://app.test:81", "loadfactor=3"))
+	members("127.0.0.1:81 127.0.0.2:81 b:82")
+	d.propose(t, change("http://app.test:81", "expand"))
+	members("app.test:81 b:82")
 }

@@ -199,15 +199,15 @@ func paramEdits(list []manager.Param, f form, wrong *[]string) (out []cluster.Pa
 	for i := range list {
 		p := &list[i]
 		v, given := f["p."+p.Name]
-		v = strings.TrimSpace(v)
+		v = strings.TrimSpace(strings.ReplaceAll(v, "\r\n", "\n")) // a textarea's lines
 		switch {
 		case !editable(p):
 		case f["back."+p.Name] != "" && p.Edited:
 			out = append(out, cluster.Param{Name: p.Name, Back: true})
-		case !given || v == p.Value:
+		case !given || v == p.Value || v == "" && p.Secret:
 		case v == "" && p.Kind != "text" && p.Edited:
 			out = append(out, cluster.Param{Name: p.Name, Back: true})
-		case v == "" && p.Kind != "text":
+		case v == "" && (p.Kind != "text" || p.Name == "nonce"):
 			*wrong = append(*wrong, fmt.Sprintf("%s: the configuration sets it to %s; give another value", p.Name, p.Value))
 		default:
 			out = append(out, cluster.Param{Name: p.Name, Value: v})

@@ -4,6 +4,7 @@ import (
 	"sallyport/internal/exchange"
 	"sallyport/internal/live"
 	"sallyport/internal/manager"
+	"sallyport/internal/workerconf"
 )
 
 // editPage is the page of one balancer or member: what it does, its history in
@@ -156,7 +157,7 @@ func (l *look) params(list []manager.Param, q form, show func(string) bool) {
 	}
 }
 
-func editable(p *manager.Param) bool { return !p.Fixed && !p.Secret && p.Name != "status" }
+func editable(p *manager.Param) bool { return !p.Fixed && p.Name != "status" }
 
 // more writes the other parameters, folded away unless one of them was edited.
 func (l *look) more(list []manager.Param, q form) {
@@ -199,7 +200,15 @@ func (l *look) field(p *manager.Param, q form) {
 	case p.Name == "hcmethod":
 		options = append([]string{""}, checkMethods...)
 	}
-	if len(options) > 0 {
+	switch {
+	case workerconf.Repeats(p.Name):
+		l.p("<textarea id=\"%s\" name=\"%s\" rows=\"2\" maxlength=\"1000\" aria-describedby=\"%s-h\">\n%s</textarea>", id, id, id, e(value))
+	case p.Secret:
+		l.p("<input type=\"password\" autocomplete=\"new-password\" id=\"%s\" name=\"%s\" value=\"%s\" placeholder=\"%s\" maxlength=\"1000\" aria-describedby=\"%s-h\">",
+			id, id, e(value), map[bool]string{true: "as it is", false: "none"}[p.Set], id)
+	case len(options) == 0:
+		l.p("<input id=\"%s\" name=\"%s\" value=\"%s\" placeholder=\"%s\" maxlength=\"1000\" aria-describedby=\"%s-h\">", id, id, e(value), e(p.Default), id)
+	default:
 		l.p("<select id=\"%s\" name=\"%s\">", id, id)
 		for _, o := range options {
 			text, sel := o, ""
@@ -215,8 +224,6 @@ func (l *look) field(p *manager.Param, q form) {
 			l.p("<option value=\"%s\"%s>%s</option>", e(o), sel, e(text))
 		}
 		l.p("</select>")
-	} else {
-		l.p("<input id=\"%s\" name=\"%s\" value=\"%s\" placeholder=\"%s\" maxlength=\"1000\" aria-describedby=\"%s-h\">", id, id, e(value), e(p.Default), id)
 	}
 	hint := p.Help
 	if p.Unit != "" {
@@ -230,6 +237,9 @@ func (l *look) field(p *manager.Param, q form) {
 		was := "nothing"
 		if p.Configured.Is {
 			was = p.Configured.V
+			if p.Secret {
+				was = "the secret there"
+			}
 		}
 		l.p("<small class=\"edited\"><label><input type=\"checkbox\" name=\"back.%s\" value=\"1\"> back to the configuration: %s</label> (set by %s, %s)</small>",
 			p.Name, e(was), e(who(p.Mark.By.User, p.Mark.By.Client)), e(clock(p.Mark.At, l.now)))

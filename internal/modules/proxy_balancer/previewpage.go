@@ -46,7 +46,7 @@ func (l *look) confirm(button, reason string) {
 // prospect is what changes, what to mind, and who gets the traffic then.
 func (l *look) prospect(out *manager.Preview) {
 	l.p("<section class=\"card\" aria-labelledby=\"what\">\n<h2 id=\"what\">What changes</h2>\n")
-	l.edits(out.Edits)
+	l.edits(manager.Hide(out.Edits))
 	l.p("</section>\n")
 	if len(out.Warnings) > 0 {
 		l.message("warn", "Mind this:", out.Warnings...)
