@@ -180,7 +180,7 @@ func TestHouseRules(t *testing.T) {
 		"unsafe":  {"rawio"},
 		"reflect": {"conf", "modules/proxy"},
 		// ctl is a client beside the server; nothing of a request passes through it.
-		"net/http": {"ctl", "httpdate", "proxytest", "modules/ssl", "certs", "certs/pebbletest"},
+		"net/http": {"ctl", "httpdate", "proxytest", "responder", "certs", "certs/pebbletest"},
 	}
 	for _, s := range sources(t) {
 		for _, d := range s.AST.Decls {

@@ -7,8 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,13 +14,13 @@ import (
 	"golang.org/x/crypto/ocsp"
 
 	"sallyport/internal/errorlog"
+	"sallyport/internal/responder"
 )
 
 // Bounds for responses about certificates (RFC 6960).
 const (
 	stapleTime  = 20 * time.Second // for a responder
-	stapleBytes = 64 << 10
-	stapleSkew  = 5 * time.Minute // between its clock and ours
+	stapleSkew  = 5 * time.Minute  // between its clock and ours
 	stapleRetry = 10 * time.Minute
 )
 
@@ -38,7 +36,7 @@ func (d *Domain) staple(ctx context.Context, s *Spec, now time.Time) time.Time {
 	certs, changed := make([]*tls.Certificate, len(sh.certs)), false
 	for i, c := range sh.certs {
 		certs[i] = c
-		url, issuer := responder(c)
+		url, issuer := responderOf(c)
 		if url == "" {
 			continue // it is done without, as with Let's Encrypt since 2025
 		}
@@ -83,9 +81,9 @@ func (d *Domain) staple(ctx context.Context, s *Spec, now time.Time) time.Time {
 	return next
 }
 
-// responder is where to ask about a certificate, and who issued it; "" where
+// responderOf is where to ask about a certificate, and who issued it; "" where
 // that cannot be asked.
-func responder(c *tls.Certificate) (url string, issuer *x509.Certificate) {
+func responderOf(c *tls.Certificate) (url string, issuer *x509.Certificate) {
 	if len(c.Certificate) < 2 {
 		return "", nil
 	}
@@ -108,7 +106,7 @@ func (d *Domain) stapled(c *tls.Certificate, issuer *x509.Certificate) ([]byte, 
 	if der == nil {
 		der, _ = d.store.read("domains", dirOf(d.Spec().Name), "ocsp."+KindOf(c)+".der")
 	}
-	r, err := ocsp.ParseResponseForCert(der, c.Leaf, issuer)
+	r, err := responder.Read(der, c.Leaf, issuer)
 	if err != nil {
 		return nil, nil
 	}
@@ -119,7 +117,7 @@ func (d *Domain) stapled(c *tls.Certificate, issuer *x509.Certificate) ([]byte, 
 func (d *Domain) withStaples(list []*tls.Certificate, now time.Time) []*tls.Certificate {
 	out := slices.Clone(list)
 	for i, c := range list {
-		url, issuer := responder(c)
+		url, issuer := responderOf(c)
 		if url == "" {
 			continue
 		}
@@ -134,32 +132,8 @@ func (d *Domain) withStaples(list []*tls.Certificate, now time.Time) []*tls.Cert
 
 // ask gets a response and checks that it may be sent: signed, good, in its time.
 func ask(ctx context.Context, url string, leaf, issuer *x509.Certificate, now time.Time) ([]byte, *ocsp.Response, error) {
-	question, err := ocsp.CreateRequest(leaf, issuer, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, stapleTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(question))
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Header.Set("Content-Type", "application/ocsp-request")
-	client := http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("it answers %s", res.Status)
-	}
-	der, err := io.ReadAll(io.LimitReader(res.Body, stapleBytes))
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := ocsp.ParseResponseForCert(der, leaf, issuer)
+	q := responder.Question{URL: url, Cert: leaf, Issuer: issuer, Timeout: stapleTime, Skew: stapleSkew}
+	r, err := q.Ask(ctx)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -169,8 +143,8 @@ func ask(ctx context.Context, url string, leaf, issuer *x509.Certificate, now ti
 		return nil, nil, errors.New("the responder does not know the certificate")
 	case r.NextUpdate.IsZero():
 		return nil, nil, errors.New("it does not say until when it is good")
-	case r.ThisUpdate.After(now.Add(stapleSkew)) || !now.Before(r.NextUpdate):
+	case !now.Before(r.NextUpdate):
 		return nil, nil, fmt.Errorf("it is good from %s to %s", r.ThisUpdate, r.NextUpdate)
 	}
-	return der, r, nil
+	return r.Raw, r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // TLS is a client's connection over TLS, once its handshake is done. The front
@@ -47,6 +48,13 @@ type TLSHost struct {
 	StrictSNI bool
 }
 
+// ClientCertificateError ends a handshake: the client's certificate was not good
+// enough.
+type ClientCertificateError struct{ Err error }
+
+func (e *ClientCertificateError) Error() string { return "client certificate: " + e.Err.Error() }
+func (e *ClientCertificateError) Unwrap() error { return e.Err }
+
 // ServerTLS is TLS with the clients of one virtual host, made by room ssl when
 // the configuration is built (Server.TLS; nil where SSLEngine is off).
 type ServerTLS struct {
@@ -56,14 +64,33 @@ type ServerTLS struct {
 	// QUIC is the same for HTTP/3; nil where the host does not speak it.
 	QUIC *tls.Config
 	Host *TLSHost
+	// Names takes the place of the configurations' ClientCAs, which clients are
+	// told of, once their files have changed.
+	Names atomic.Pointer[x509.CertPool]
 }
 
 // For is the configuration that answers a hello.
 func (t *ServerTLS) For(hello *tls.ClientHelloInfo) *tls.Config {
 	for _, p := range hello.SupportedProtos {
 		if slices.Contains(t.Config.NextProtos, p) {
-			return t.Config
+			return t.named(t.Config)
 		}
 	}
-	return t.NoALPN
+	return t.named(t.NoALPN)
+}
+
+// ForQUIC is the same for a connection of QUIC; nil where there is none.
+func (t *ServerTLS) ForQUIC() *tls.Config {
+	if t.QUIC == nil {
+		return nil
+	}
+	return t.named(t.QUIC)
+}
+
+func (t *ServerTLS) named(c *tls.Config) *tls.Config {
+	if names := t.Names.Load(); names != nil {
+		c = c.Clone() // with the keys of its session tickets
+		c.ClientCAs = names
+	}
+	return c
 }

@@ -219,6 +219,8 @@ type Env struct {
 	// Tickets are the keys of TLS session tickets; they outlive a snapshot. nil:
 	// each tls.Config makes its own.
 	Tickets *tickets.Keys
+	// Secrets are pass phrases of private keys; nil: none are remembered.
+	Secrets *Secrets
 	// Scoreboard tells what the process is doing; nil with -t.
 	Scoreboard Scoreboard
 	// Heartbeats is what backends have told of themselves; nil with -t.

@@ -26,10 +26,15 @@ type madeCert struct {
 	// from and to bound its validity, in hours from now.
 	from, to time.Duration
 	revoked  bool
+	// ocsp, of an authority: a responder answers for what it has issued, at
+	// $OCSPNAME. Of others: ocspURL is what stands in it, "none" for nothing.
+	ocsp    bool
+	ocspURL string
+	unknown bool // to the responder
 }
 
-// declareCert reads `ca NAME [by=CA]` and
-// `cert NAME [by=CA] [cn=X] [dns=A,B] [ip=A,B] [expired|future] [revoked]`.
+// declareCert reads `ca NAME [by=CA] [ocsp]` and
+// `cert NAME [by=CA] [cn=X] [dns=A,B] [ip=A,B] [expired|future] [revoked|unknown] [url=URL|none]`.
 func (s *Script) declareCert(words []string) error {
 	if len(words) < 2 || !reName.MatchString(words[1]) || s.cert(words[1]) != nil {
 		return fmt.Errorf("%s wants a new NAME", words[0])
@@ -57,6 +62,12 @@ func (s *Script) declareCert(words []string) error {
 			m.from, m.to = 24*time.Hour, 48*time.Hour
 		case "revoked":
 			m.revoked = true
+		case "unknown":
+			m.unknown = true
+		case "ocsp":
+			m.ocsp = true
+		case "url":
+			m.ocspURL = value
 		default:
 			return fmt.Errorf("%s: unknown word %q", words[0], w)
 		}
@@ -96,11 +107,25 @@ func (r *run) makeCerts() error {
 	revoked := map[string][]x509.RevocationListEntry{}
 	now := time.Now()
 	for i, m := range r.s.Certs {
-		k, err := m.make(r.certs[m.by], int64(i+1), now)
+		at := ""
+		if by := r.certs[m.by]; by != nil && by.ocsp {
+			at = r.vars["OCSP"+strings.ToUpper(m.by)]
+		}
+		switch m.ocspURL {
+		case "":
+		case "none":
+			at = ""
+		default:
+			at = m.ocspURL
+		}
+		k, err := m.make(r.certs[m.by], int64(i+1), now, at)
 		if err != nil {
 			return fmt.Errorf("make certificate %s: %w", m.name, err)
 		}
 		r.certs[m.name] = k
+		if m.ocsp {
+			r.vars["OCSP"+strings.ToUpper(m.name)] = r.respond(k)
+		}
 		if m.revoked {
 			revoked[m.by] = append(revoked[m.by], x509.RevocationListEntry{SerialNumber: k.cert.SerialNumber, RevocationTime: now.Add(-time.Hour)})
 		}
@@ -138,7 +163,7 @@ func (r *run) makeCerts() error {
 	return nil
 }
 
-func (m *madeCert) make(by *keyPair, serial int64, now time.Time) (*keyPair, error) {
+func (m *madeCert) make(by *keyPair, serial int64, now time.Time, responder string) (*keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -147,6 +172,9 @@ func (m *madeCert) make(by *keyPair, serial int64, now time.Time) (*keyPair, err
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: m.cn},
 		DNSNames: m.dns, IPAddresses: m.ips, NotBefore: now.Add(m.from), NotAfter: now.Add(m.to),
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+	}
+	if responder != "" {
+		t.OCSPServer = []string{responder}
 	}
 	if m.authority {
 		t.IsCA = true

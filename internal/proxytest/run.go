@@ -37,6 +37,7 @@ type run struct {
 	logs     map[string]*tail
 	proc     *process
 	via      Via // nil: as text of HTTP/1.1
+	stops    []func()
 
 	// of the step under way
 	last  *client
@@ -232,6 +233,9 @@ func (r *run) close() {
 	}
 	for _, b := range r.backends {
 		b.stop()
+	}
+	for _, stop := range r.stops {
+		stop()
 	}
 }
 

@@ -62,6 +62,7 @@ type Server struct {
 	open     openConns
 	board    board
 	arrivals arrivals
+	secrets  module.Secrets
 
 	mu        sync.Mutex // for Start, Reload and Stop
 	listeners map[string]*listener
@@ -116,7 +117,7 @@ func (s *Server) logEdit(warn bool, format string, args ...any) {
 
 // Env is what rooms may use of the process.
 func (s *Server) Env() module.Env {
-	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Health: s.Health, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats, Certs: s.Certs}
+	return module.Env{Live: s.Live, Manager: s.Manager, Pools: s.Pools, Health: s.Health, Logs: s.Keeper, ReadFile: s.Keeper.ReadFile, Tickets: s.Tickets, Secrets: &s.secrets, Now: time.Now, Scoreboard: s, Charts: s.Charts, Heartbeats: s.Heartbeats, Certs: s.Certs}
 }
 
 // TestEnv is the Env of a check (-t): rooms may build, not open.

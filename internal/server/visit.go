@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -84,6 +85,10 @@ func (v *visit) TLS() *tls.Config { return v.addr.TLS() }
 func (v *visit) Secured(state tls.ConnectionState, err error) *exchange.TLS {
 	srv := v.addr.Default()
 	if err != nil {
+		var bad *exchange.ClientCertificateError
+		if errors.As(err, &bad) {
+			srv.Log.Logf(errorlog.Error, "ssl", errorlog.Facts{Client: v.client.Addr}, "AH02039: Certificate Verification: Error: %v", bad.Err)
+		}
 		if srv.Log.Enabled("ssl", errorlog.Info) {
 			srv.Log.Logf(errorlog.Info, "ssl", errorlog.Facts{Client: v.client.Addr},
 				"AH02008: SSL library error 1 in handshake (server %s): %v", srv.Name, err)

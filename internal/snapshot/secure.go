@@ -98,7 +98,7 @@ func (a Address) QUIC(name string) *tls.Config {
 	if !srv.Core.Versions.Allows(exchange.ProtoH3) {
 		return nil
 	}
-	return srv.TLS.QUIC
+	return srv.TLS.ForQUIC()
 }
 
 // SpeaksQUIC reports whether some host that is reached at the address (the zero

@@ -111,8 +111,8 @@ func parseKey(der []byte) (crypto.Signer, error) {
 }
 
 // ParseCRLs reads the revocation lists of a file, in PEM or one in DER.
-func ParseCRLs(data []byte) ([]*x509.RevocationList, error) {
-	var out []*x509.RevocationList
+func ParseCRLs(data []byte) ([]*CRL, error) {
+	var out []*CRL
 	for rest := data; ; {
 		var b *pem.Block
 		if b, rest = pem.Decode(rest); b == nil {
@@ -125,11 +125,11 @@ func ParseCRLs(data []byte) ([]*x509.RevocationList, error) {
 		if err != nil {
 			return nil, fmt.Errorf("revocation list %d of the file: %w", len(out)+1, err)
 		}
-		out = append(out, l)
+		out = append(out, NewCRL(l))
 	}
 	if len(out) == 0 {
 		if l, err := x509.ParseRevocationList(data); err == nil {
-			return append(out, l), nil
+			return append(out, NewCRL(l)), nil
 		}
 		return nil, errors.New("the file holds no revocation list (-----BEGIN X509 CRL-----)")
 	}

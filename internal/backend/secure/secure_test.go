@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sallyport/internal/tlsconf"
 )
 
 type pair struct {
@@ -107,6 +109,10 @@ func talk(t *testing.T, o Options, name string, server *tls.Config) error {
 	return err
 }
 
+func trusting(cas ...*x509.Certificate) *tlsconf.Trust {
+	return &tlsconf.Trust{CAs: []*tlsconf.List[*x509.Certificate]{tlsconf.NewList(cas)}, Partial: true}
+}
+
 // TestChecks: each check refuses what it is for, and says so.
 func TestChecks(t *testing.T) {
 	ca := func(by *pair, cn string) *pair {
@@ -140,9 +146,14 @@ func TestChecks(t *testing.T) {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 		return c
 	}
-	cas := []*x509.Certificate{root.Certificate}
+	trust := func(lists ...*x509.RevocationList) *tlsconf.Trust {
+		tr := trusting(root.Certificate)
+		for _, l := range lists {
+			tr.CRLs = append(tr.CRLs, tlsconf.NewList([]*tlsconf.CRL{tlsconf.NewCRL(l)}))
+		}
+		return tr
+	}
 	later := time.Now().Add(time.Hour)
-	crl := func(l ...*x509.RevocationList) []*x509.RevocationList { return l }
 	for _, c := range []struct {
 		what   string
 		o      Options
@@ -151,7 +162,7 @@ func TestChecks(t *testing.T) {
 		want   string // beginning of the error; "" for none
 	}{
 		{"nothing asked", Options{}, "other.test", shows(foreign), ""},
-		{"good", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, CheckName: true, CheckExpire: true}, "app.test", shows(good), ""},
+		{"good", Options{Verify: VerifyRequire, Depth: 1, Trust: trust(), CheckName: true, CheckExpire: true}, "app.test", shows(good), ""},
 		{"name in capitals", Options{CheckName: true}, "App.Test", shows(good), ""},
 		{"star", Options{CheckName: true}, "a.wild.test", shows(good), ""},
 		{"star for two", Options{CheckName: true}, "a.b.wild.test", shows(good), "name: "},
@@ -161,22 +172,22 @@ func TestChecks(t *testing.T) {
 		{"another address", Options{CheckName: true}, "192.0.2.2", shows(good), "name: the certificate is for app.test"},
 		{"only the common name", Options{CheckCN: true}, "app.test", shows(good), "name: the certificate's common name"},
 		{"expired", Options{CheckExpire: true}, "app.test", shows(old), "expiry: "},
-		{"expired in the chain", Options{Verify: VerifyRequire, Depth: 1, CAs: cas}, "app.test", shows(old), "certificate chain: "},
-		{"unknown authority", Options{Verify: VerifyRequire, Depth: 1, CAs: cas}, "app.test", shows(foreign), "certificate chain: CN=app: x509: certificate signed by unknown authority"},
+		{"expired in the chain", Options{Verify: VerifyRequire, Depth: 1, Trust: trust()}, "app.test", shows(old), "certificate chain: "},
+		{"unknown authority", Options{Verify: VerifyRequire, Depth: 1, Trust: trust()}, "app.test", shows(foreign), "certificate chain: CN=app: x509: certificate signed by unknown authority"},
 		{"no authority", Options{Verify: VerifyRequire, Depth: 1}, "app.test", shows(good), "certificate chain: "},
-		{"unknown authority let pass", Options{Verify: VerifyOptionalNoCA, Depth: 1, CAs: cas}, "app.test", shows(foreign), ""},
-		{"missing middle", Options{Verify: VerifyRequire, Depth: 2, CAs: cas}, "app.test", shows(deep), "certificate chain: "},
-		{"deep enough", Options{Verify: VerifyRequire, Depth: 2, CAs: cas}, "app.test", shows(deep, middle), ""},
-		{"too deep", Options{Verify: VerifyRequire, Depth: 1, CAs: cas}, "app.test", shows(deep, middle), "certificate chain: too long"},
-		{"not revoked", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationChain, CRLs: crl(list(t, root, later, foreign))}, "app.test", shows(good), ""},
-		{"revoked", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationLeaf, CRLs: crl(list(t, root, later, good))}, "app.test", shows(good), "revocation: the certificate of CN=app was revoked"},
-		{"middle revoked", Options{Verify: VerifyRequire, Depth: 2, CAs: cas, Revocation: RevocationChain, CRLs: crl(list(t, root, later, middle), list(t, middle, later))}, "app.test", shows(deep, middle), "revocation: the certificate of CN=middle"},
-		{"middle revoked, leaf asked", Options{Verify: VerifyRequire, Depth: 2, CAs: cas, Revocation: RevocationLeaf, CRLs: crl(list(t, root, later, middle), list(t, middle, later))}, "app.test", shows(deep, middle), ""},
-		{"no list", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationLeaf, CRLs: crl(list(t, strange, later))}, "app.test", shows(good), "revocation: no revocation list of CN=root"},
-		{"no list is well", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationLeaf, NoCRLOK: true}, "app.test", shows(good), ""},
-		{"old list", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationLeaf, CRLs: crl(list(t, root, time.Now().Add(-time.Minute)))}, "app.test", shows(good), "revocation: the revocation list of CN=root is out of date"},
-		{"a list somebody else signed", Options{Verify: VerifyRequire, Depth: 1, CAs: cas, Revocation: RevocationLeaf,
-			CRLs: crl(list(t, ca(nil, "root"), later))}, "app.test", shows(good), "revocation: no revocation list"},
+		{"unknown authority let pass", Options{Verify: VerifyOptionalNoCA, Depth: 1, Trust: trust()}, "app.test", shows(foreign), ""},
+		{"missing middle", Options{Verify: VerifyRequire, Depth: 2, Trust: trust()}, "app.test", shows(deep), "certificate chain: "},
+		{"deep enough", Options{Verify: VerifyRequire, Depth: 2, Trust: trust()}, "app.test", shows(deep, middle), ""},
+		{"too deep", Options{Verify: VerifyRequire, Depth: 1, Trust: trust()}, "app.test", shows(deep, middle), "certificate chain: too long"},
+		{"not revoked", Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationChain, Trust: trust(list(t, root, later, foreign))}, "app.test", shows(good), ""},
+		{"revoked", Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationLeaf, Trust: trust(list(t, root, later, good))}, "app.test", shows(good), "revocation: the certificate of CN=app was revoked"},
+		{"middle revoked", Options{Verify: VerifyRequire, Depth: 2, Revocation: RevocationChain, Trust: trust(list(t, root, later, middle), list(t, middle, later))}, "app.test", shows(deep, middle), "revocation: the certificate of CN=middle"},
+		{"middle revoked, leaf asked", Options{Verify: VerifyRequire, Depth: 2, Revocation: RevocationLeaf, Trust: trust(list(t, root, later, middle), list(t, middle, later))}, "app.test", shows(deep, middle), ""},
+		{"no list", Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationLeaf, Trust: trust(list(t, strange, later))}, "app.test", shows(good), "revocation: no revocation list of CN=root"},
+		{"no list is well", Options{Verify: VerifyRequire, Depth: 1, Trust: trust(), Revocation: RevocationLeaf, NoCRLOK: true}, "app.test", shows(good), ""},
+		{"old list", Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationLeaf, Trust: trust(list(t, root, time.Now().Add(-time.Minute)))}, "app.test", shows(good), "revocation: the revocation list of CN=root is out of date"},
+		{"a list somebody else signed", Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationLeaf,
+			Trust: trust(list(t, ca(nil, "root"), later))}, "app.test", shows(good), "revocation: no revocation list"},
 		{"own certificate", Options{Own: own(foreign)}, "app.test", asks(strange), ""},
 		{"own of another authority", Options{Own: own(good)}, "app.test", asks(strange), "remote error: tls: "},
 		{"second own", Options{Own: append(own(good), own(foreign)...)}, "app.test", asks(strange), ""},
@@ -203,7 +214,7 @@ func TestKey(t *testing.T) {
 	for i, o := range []Options{
 		{}, {Verify: VerifyRequire}, {Depth: 1}, {CheckName: true}, {CheckCN: true}, {CheckExpire: true},
 		{Min: tls.VersionTLS12}, {Max: tls.VersionTLS12}, {Suites: []uint16{1}}, {Revocation: RevocationLeaf}, {NoCRLOK: true},
-		{CAs: []*x509.Certificate{a}}, {CAs: []*x509.Certificate{b}}, {CAs: []*x509.Certificate{a, b}},
+		{Trust: trusting(a)}, {Trust: trusting(b)}, {Trust: trusting(a, b)},
 		{Own: []tls.Certificate{{Certificate: [][]byte{a.Raw}}}}, {Own: []tls.Certificate{{Certificate: [][]byte{a.Raw, b.Raw}}}},
 	} {
 		k := New(o).Key
@@ -215,4 +226,31 @@ func TestKey(t *testing.T) {
 		}
 		seen[k] = i
 	}
+}
+
+// TestTrustChanges: what the lists hold counts for the next handshake.
+func TestTrustChanges(t *testing.T) {
+	root := made(t, nil, x509.Certificate{IsCA: true, Subject: pkix.Name{CommonName: "root"}})
+	app := made(t, root, x509.Certificate{DNSNames: []string{"app.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	later := time.Now().Add(time.Hour)
+	revoked := func(list *x509.RevocationList) []*tlsconf.CRL { return []*tlsconf.CRL{tlsconf.NewCRL(list)} }
+	cas, crls := new(tlsconf.List[*x509.Certificate]), tlsconf.NewList(revoked(list(t, root, later)))
+	s := New(Options{Verify: VerifyRequire, Depth: 1, Revocation: RevocationLeaf,
+		Trust: &tlsconf.Trust{Partial: true, CAs: []*tlsconf.List[*x509.Certificate]{cas}, CRLs: []*tlsconf.List[*tlsconf.CRL]{crls}}})
+	check := func(want string) {
+		t.Helper()
+		err := s.verify(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{app.Certificate}}, "app.test")
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	check("certificate chain: ")
+	cas.Set([]*x509.Certificate{root.Certificate})
+	check("")
+	crls.Set(revoked(list(t, root, later, app)))
+	check("revocation: the certificate of app.test was revoked")
+	crls.Set(revoked(list(t, root, later)))
+	check("")
+	cas.Set(nil)
+	check("certificate chain: ")
 }

@@ -1,13 +1,13 @@
 package secure
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"hash"
+
+	"sallyport/internal/tlsconf"
 )
 
 // Verify is SSLProxyVerify: what is asked of the chain of a backend's
@@ -35,10 +35,9 @@ type Options struct {
 	Verify Verify
 	// Depth is how many certificates may stand above the backend's own.
 	Depth int
-	// CAs are trusted, for the chain; without any no chain is good.
-	CAs []*x509.Certificate
-
-	CRLs       []*x509.RevocationList
+	// Trust has the authorities, for the chain, and their revocation lists; nil,
+	// or without authorities, no chain is good.
+	Trust      *tlsconf.Trust
 	Revocation Revocation
 	// NoCRLOK: a certificate whose issuer has no list is not revoked.
 	NoCRLOK bool
@@ -59,20 +58,20 @@ type Options struct {
 // Settings are Options ready for use. Immutable.
 type Settings struct {
 	// Key is equal for equal options, over reloads too: connections made under
-	// different keys must not be shared.
+	// different keys must not be shared. It does not change with the Trust's
+	// lists: as towards clients, what they say counts for new connections.
 	Key string
 
-	o     Options
-	roots *x509.CertPool
-	base  tls.Config
+	o    Options
+	base tls.Config
 }
 
 // New makes Settings.
 func New(o Options) *Settings {
-	s := &Settings{o: o, Key: digest(&o), roots: x509.NewCertPool()}
-	for _, c := range o.CAs {
-		s.roots.AddCert(c)
+	if o.Trust == nil {
+		o.Trust = new(tlsconf.Trust)
 	}
+	s := &Settings{o: o, Key: digest(&o)}
 	s.base = tls.Config{
 		// Our own check, in VerifyConnection, takes its place: the library
 		// knows only all or nothing.
@@ -114,11 +113,15 @@ func digest(o *Options) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d %t %t %t %t %d %d %v\n", o.Verify, o.Depth, o.Revocation, o.NoCRLOK,
 		o.CheckName, o.CheckCN, o.CheckExpire, o.Min, o.Max, o.Suites)
-	for _, c := range o.CAs {
-		part(h, 'a', c.Raw)
+	for _, list := range o.Trust.CAs {
+		for _, c := range list.Get() {
+			part(h, 'a', c.Raw)
+		}
 	}
-	for _, l := range o.CRLs {
-		part(h, 'r', l.Raw)
+	for _, list := range o.Trust.CRLs {
+		for _, l := range list.Get() {
+			part(h, 'r', l.Raw)
+		}
 	}
 	for i := range o.Own {
 		for _, c := range o.Own[i].Certificate {
@@ -132,9 +135,4 @@ func digest(o *Options) string {
 func part(h hash.Hash, kind byte, b []byte) {
 	fmt.Fprintf(h, "%c%d:", kind, len(b))
 	h.Write(b)
-}
-
-// issuedBy tells the lists that may speak about a certificate.
-func issuedBy(l *x509.RevocationList, c *x509.Certificate) bool {
-	return bytes.Equal(l.RawIssuer, c.RawIssuer)
 }

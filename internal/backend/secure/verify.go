@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"sallyport/internal/tlsconf"
 )
 
 // CheckError says which of the configured checks a backend's certificate did
@@ -94,8 +96,9 @@ func (s *Settings) chain(certs []*x509.Certificate, now time.Time) error {
 	for _, c := range certs[1:] {
 		between.AddCert(c)
 	}
+	known := s.o.Trust.Now()
 	chains, err := certs[0].Verify(x509.VerifyOptions{
-		Roots: s.roots, Intermediates: between, CurrentTime: now,
+		Roots: known.Roots, Intermediates: between, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	if err != nil {
@@ -103,7 +106,7 @@ func (s *Settings) chain(certs []*x509.Certificate, now time.Time) error {
 		if s.o.Verify == VerifyOptionalNoCA && errors.As(err, &unknown) {
 			return nil
 		}
-		if errors.As(err, &unknown) && len(s.o.CAs) == 0 {
+		if errors.As(err, &unknown) && known.Count == 0 {
 			err = fmt.Errorf("%w, as no SSLProxyCACertificateFile is given", err)
 		}
 		return &CheckError{"certificate chain", "AH02039", fmt.Errorf("%s: %w", who(certs[0]), err)}
@@ -122,7 +125,7 @@ func (s *Settings) chain(certs []*x509.Certificate, now time.Time) error {
 		return nil
 	}
 	for _, c := range short {
-		if err = s.revoked(c, now); err == nil {
+		if err = s.revoked(known, c, now); err == nil {
 			return nil
 		}
 	}
@@ -130,45 +133,24 @@ func (s *Settings) chain(certs []*x509.Certificate, now time.Time) error {
 }
 
 // revoked asks the lists about a chain.
-func (s *Settings) revoked(chain []*x509.Certificate, now time.Time) error {
+func (s *Settings) revoked(known *tlsconf.Trusted, chain []*x509.Certificate, now time.Time) error {
 	for i := 0; i+1 < len(chain); i++ {
-		if err := s.listed(chain[i], chain[i+1], now); err != nil {
-			return err
+		c, issuer := chain[i], chain[i+1]
+		switch standing, at := known.Standing(c, issuer, now); standing {
+		case tlsconf.Revoked:
+			return fmt.Errorf("the certificate of %s was revoked on %s", who(c), day(at))
+		case tlsconf.NotYet, tlsconf.Stale:
+			return fmt.Errorf("the revocation list of %s is out of date", who(issuer))
+		case tlsconf.Unlisted:
+			if !s.o.NoCRLOK {
+				return fmt.Errorf("no revocation list of %s", who(issuer))
+			}
 		}
 		if s.o.Revocation == RevocationLeaf {
 			break
 		}
 	}
 	return nil
-}
-
-// listed looks one certificate up in its issuer's lists.
-func (s *Settings) listed(c, issuer *x509.Certificate, now time.Time) error {
-	good, stale := false, false
-	for _, l := range s.o.CRLs {
-		if !issuedBy(l, c) || l.CheckSignatureFrom(issuer) != nil {
-			continue
-		}
-		for _, e := range l.RevokedCertificateEntries {
-			if e.SerialNumber.Cmp(c.SerialNumber) == 0 {
-				return fmt.Errorf("the certificate of %s was revoked on %s", who(c), day(e.RevocationTime))
-			}
-		}
-		if now.Before(l.ThisUpdate) || !l.NextUpdate.IsZero() && now.After(l.NextUpdate) {
-			stale = true
-			continue
-		}
-		good = true
-	}
-	switch {
-	case good:
-		return nil
-	case stale:
-		return fmt.Errorf("the revocation list of %s is out of date", who(issuer))
-	case s.o.NoCRLOK:
-		return nil
-	}
-	return fmt.Errorf("no revocation list of %s", who(issuer))
 }
 
 // matches compares name with all names of a certificate, "*." standing for one

@@ -7,31 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sallyport/internal/tlsconf"
 )
 
-// clientAuth is what a server asks of client certificates. Immutable.
+// clientAuth is what a server asks of client certificates. Immutable, but for
+// what files hold.
 type clientAuth struct {
 	verify verify
 	// asked says that clients are asked for one although verify is none: some
 	// section wants it, and decides (hooks.go).
-	asked    bool
-	depth    int
-	roots    *x509.CertPool
-	between  []*x509.Certificate // CAs that are no roots
-	crls     []*x509.RevocationList
-	check    crlCheck
-	identity [32]byte // digest of the CAs and CRLs
+	asked bool
+	depth int
+	trust *tlsconf.Trust
+	check crlCheck
+	ocsp  *ocspCheck // nil: no responder is asked
+	files string     // the paths of the CAs and CRLs
 }
 
 // errIssuer is behind the errors that optional_no_ca forgives.
 var errIssuer = errors.New("unknown issuer")
 
 // verifyClient checks a client's chain, the client's own certificate first, with
-// depth CAs above it at most. What it says reads as OpenSSL says it.
-func (a *clientAuth) verifyClient(chain []*x509.Certificate, depth int, now time.Time) error {
-	opts := x509.VerifyOptions{Roots: a.roots, Intermediates: x509.NewCertPool(), CurrentTime: now,
+// depth CAs above it at most. What it says reads as OpenSSL says it. ask also
+// asks OCSP responders, where SSLOCSPEnable says so.
+func (a *clientAuth) verifyClient(chain []*x509.Certificate, depth int, now time.Time, ask bool) error {
+	known := a.trust.Now()
+	opts := x509.VerifyOptions{Roots: known.Roots, Intermediates: x509.NewCertPool(), CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	for _, c := range a.between {
+	for _, c := range known.Between {
 		opts.Intermediates.AddCert(c)
 	}
 	for _, c := range chain[1:] {
@@ -43,7 +47,13 @@ func (a *clientAuth) verifyClient(chain []*x509.Certificate, depth int, now time
 	}
 	err = nil
 	for _, way := range found { // any that passes will do
-		if err = a.passes(way, depth, now); err == nil {
+		if err = a.passes(known, way, depth, now); err != nil {
+			continue
+		}
+		if ask && a.ocsp != nil {
+			err = a.ocsp.chain(way, now)
+		}
+		if err == nil {
 			return nil
 		}
 	}
@@ -51,7 +61,7 @@ func (a *clientAuth) verifyClient(chain []*x509.Certificate, depth int, now time
 }
 
 // passes checks what x509.Verify does not.
-func (a *clientAuth) passes(way []*x509.Certificate, depth int, now time.Time) error {
+func (a *clientAuth) passes(known *tlsconf.Trusted, way []*x509.Certificate, depth int, now time.Time) error {
 	if len(way)-1 > depth {
 		return fmt.Errorf("certificate chain too long (chain has %d certificates, but maximum allowed are only %d)", len(way)-1, depth)
 	}
@@ -62,45 +72,23 @@ func (a *clientAuth) passes(way []*x509.Certificate, depth int, now time.Time) e
 		if i > 0 && !a.check.chain {
 			break
 		}
-		if err := a.revoked(c, way[min(i+1, len(way)-1)], now); err != nil {
-			return err
+		switch standing, _ := known.Standing(c, way[min(i+1, len(way)-1)], now); standing {
+		case tlsconf.Revoked:
+			return errRevoked
+		case tlsconf.NotYet:
+			return errors.New("CRL is not yet valid")
+		case tlsconf.Stale:
+			return errors.New("CRL has expired")
+		case tlsconf.Unlisted:
+			if !a.check.lenient {
+				return errors.New("unable to get certificate CRL")
+			}
 		}
 	}
 	return nil
 }
 
-// revoked looks a certificate up in the lists of its issuer.
-func (a *clientAuth) revoked(c, issuer *x509.Certificate, now time.Time) error {
-	var known error
-	found := false
-	for _, l := range a.crls {
-		if !bytes.Equal(l.RawIssuer, c.RawIssuer) || l.CheckSignatureFrom(issuer) != nil {
-			continue
-		}
-		for i := range l.RevokedCertificateEntries {
-			if l.RevokedCertificateEntries[i].SerialNumber.Cmp(c.SerialNumber) == 0 {
-				return errors.New("certificate revoked")
-			}
-		}
-		switch {
-		case now.Before(l.ThisUpdate):
-			known = errors.New("CRL is not yet valid")
-		case !l.NextUpdate.IsZero() && now.After(l.NextUpdate):
-			known = errors.New("CRL has expired")
-		default:
-			found = true
-		}
-	}
-	switch {
-	case found:
-		return nil
-	case known != nil:
-		return known
-	case a.check.lenient:
-		return nil
-	}
-	return errors.New("unable to get certificate CRL")
-}
+var errRevoked = errors.New("certificate revoked")
 
 // explain puts an error of x509 into OpenSSL's words.
 func explain(chain []*x509.Certificate, err error, now time.Time) error {
@@ -139,7 +127,8 @@ func (hidden) Is(e error) bool { return e == errIssuer }
 // forgiven reports an error that optional_no_ca does not mind.
 func forgiven(err error) bool { return errors.Is(err, errIssuer) }
 
-// digest is what requests of one virtual host may rely on at another's.
+// digest is what requests of one virtual host may rely on at another's: files
+// are compared by their names, for what they hold may change.
 func (a *clientAuth) digest() [32]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%d %v %d %v %x", a.verify, a.asked, a.depth, a.check, a.identity))
+	return sha256.Sum256(fmt.Appendf(nil, "%d %v %d %v %s %s", a.verify, a.asked, a.depth, a.check, a.files, a.ocsp.words()))
 }

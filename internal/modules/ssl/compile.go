@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +29,9 @@ type builder struct {
 	holders []*holder
 	said    map[string]bool // warnings, each once
 	front   []*front
-	dialog  string
+	cas     []*source[*x509.Certificate]
+	crls    []*source[*tlsconf.CRL]
+	secrets secrets
 }
 
 // front is the TLS of one server on its way.
@@ -40,21 +41,23 @@ type front struct {
 	d       *dirConf
 	auth    *clientAuth
 	holders []*holder
+	names   []*tlsconf.List[*x509.Certificate] // told to clients that are asked for a certificate
 	tls     *exchange.ServerTLS
 }
 
 func compile(b *module.Build) func(*module.Plan) {
 	checkProxy(b)
-	bd := &builder{b: b, read: b.Env.ReadFile, now: time.Now(), said: map[string]bool{}}
-	if bd.read == nil {
-		bd.read = os.ReadFile
-	}
+	bd := &builder{b: b, read: readerOf(b), now: time.Now(), said: map[string]bool{}}
 	if b.Env.Now != nil {
 		bd.now = b.Env.Now()
 	}
 	if main := server.Of(b.Servers[0].Conf); main != nil {
-		bd.dialog = main.Dialog.V
+		bd.secrets.dialog = main.Dialog.V
 	}
+	if bd.secrets.known = b.Env.Secrets; bd.secrets.known == nil {
+		bd.secrets.known = new(module.Secrets)
+	}
+	defer bd.secrets.close()
 	auths := make([]*clientAuth, len(b.Servers))
 	policy := sniSecure
 	if main := server.Of(b.Servers[0].Conf); main != nil {
@@ -153,17 +156,13 @@ func (f *front) pos() diag.Position {
 	return f.sb.Source.Pos
 }
 
-// name is the server's, with its port, as httpd's messages have it.
+// name is the server's, with the port of ServerName, as httpd's messages have it.
 func (f *front) name() string {
-	port := "443"
-	if f.sb.Server.Port != 0 {
-		port = strconv.Itoa(int(f.sb.Server.Port))
-	} else if len(f.sb.Source.Addrs) > 0 {
-		if _, p, ok := strings.Cut(f.sb.Source.Addrs[0][strings.LastIndexByte(f.sb.Source.Addrs[0], ']')+1:], ":"); ok && p != "*" {
-			port = p
-		}
+	port := 443
+	if p := f.sb.Server.Port; p != 0 {
+		port = int(p)
 	}
-	return f.sb.Server.Name + ":" + port
+	return f.sb.Server.Name + ":" + strconv.Itoa(port)
 }
 
 func (bd *builder) fail(pos diag.Position, text, hint string) { bd.b.Fail(pos, text, hint) }
@@ -195,7 +194,7 @@ func (bd *builder) build(f *front) {
 	host := &exchange.TLSHost{Name: f.sb.Server.Name, ID: f.sb.Server.DefinedAt, StrictSNI: f.s.StrictSNI.V,
 		Server: f.identity(cfg), Client: f.auth.digest(), Leaf: leafOf(f.holders)}
 	if auth := f.auth; auth.verify != verifyNone || auth.asked {
-		host.Verify = func(chain []*x509.Certificate) error { return auth.verifyClient(chain, auth.depth, time.Now()) }
+		host.Verify = func(chain []*x509.Certificate) error { return auth.verifyClient(chain, auth.depth, time.Now(), false) }
 	}
 	plain := cfg.Clone()
 	plain.NextProtos = nil
@@ -278,7 +277,7 @@ func (bd *builder) certificates(f *front) {
 		if i < len(f.s.Keys) {
 			key = f.s.Keys[i]
 		}
-		h, ok := bd.holder(f, cert, key)
+		h, ok := bd.holder(f, i, cert, key)
 		if !ok {
 			bad = true
 			continue
@@ -327,13 +326,13 @@ func (bd *builder) chain(h *holder) []*x509.Certificate {
 }
 
 // holder finds or reads a pair of files.
-func (bd *builder) holder(f *front, cert, key conf.Opt[string]) (*holder, bool) {
+func (bd *builder) holder(f *front, n int, cert, key conf.Opt[string]) (*holder, bool) {
 	for _, h := range bd.holders {
 		if h.cert == cert.V && h.key == key.V && h.chain == f.s.Chain.V {
 			return h, h.current.Load() != nil
 		}
 	}
-	h := &holder{cert: cert.V, key: key.V, chain: f.s.Chain.V, pos: cert.Pos, dialog: bd.dialog, name: f.name(), read: bd.read}
+	h := &holder{cert: cert.V, key: key.V, chain: f.s.Chain.V, pos: cert.Pos, secrets: &bd.secrets, name: f.name(), number: n, read: bd.read}
 	bd.holders = append(bd.holders, h)
 	if err := h.load(); err != nil {
 		bd.fail(cert.Pos, "AH02561: Failed to configure certificate "+f.name()+": "+err.Error(), "")
@@ -433,11 +432,13 @@ func (f *front) label() string {
 
 // open registers what must run while the configuration serves.
 func (bd *builder) open() {
-	if len(bd.front) == 0 || bd.b.Env.Test {
+	if bd.b.Env.Test {
 		return
 	}
-	keys := bd.b.Env.Tickets
-	w := newWatcher(bd)
+	keys, w := bd.b.Env.Tickets, newWatcher(bd)
+	if w == nil && len(bd.front) == 0 {
+		return
+	}
 	bd.b.Open(module.Opening{
 		Open: func() error {
 			for _, f := range bd.front {
@@ -449,11 +450,15 @@ func (bd *builder) open() {
 					}
 				}
 			}
-			w.start()
+			if w != nil {
+				w.start()
+			}
 			return nil
 		},
 		Close: func() {
-			w.close()
+			if w != nil {
+				w.close()
+			}
 			for _, f := range bd.front {
 				if keys != nil {
 					keys.Detach(f.tls.Config)

@@ -1,6 +1,8 @@
 package ssl
 
 import (
+	"net/url"
+
 	"sallyport/internal/conf"
 	"sallyport/internal/expr"
 )
@@ -43,6 +45,13 @@ type serverConf struct {
 	StapleErrors conf.Opt[bool]
 	// In seconds.
 	StapleSkew, StapleWait, StapleAge, StapleKeep, StapleRetry conf.Opt[int]
+
+	OCSP                                  conf.Opt[ocspMode]
+	OCSPURL                               conf.Opt[string]
+	OCSPOverride, OCSPNonce, OCSPNoVerify conf.Opt[bool]
+	OCSPSkew, OCSPAge, OCSPWait           conf.Opt[int] // seconds
+	OCSPProxy                             conf.Opt[*url.URL]
+	OCSPSigners                           conf.Opt[string] // a file
 }
 
 // dirConf is what the directives say in one section, or about a whole server.
@@ -84,6 +93,12 @@ const (
 type crlCheck struct {
 	leaf, chain bool
 	lenient     bool // no_crl_for_cert_ok
+}
+
+// ocspMode is the value of SSLOCSPEnable.
+type ocspMode struct {
+	on, leaf bool
+	noURLOK  bool // no_ocsp_for_cert_ok
 }
 
 // sniPolicy is the value of SSLVHostSNIPolicy.

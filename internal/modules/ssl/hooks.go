@@ -159,8 +159,8 @@ func (g *guard) promises(x *exchange.Exchange, t *exchange.TLS) exchange.Verdict
 		}
 		return exchange.Declined
 	}
-	err := g.auth.verifyClient(chain, g.depth, time.Now())
-	if err == nil || want == verifyOptionalNoCA && forgiven(err) {
+	err := g.auth.verifyClient(chain, g.depth, time.Now(), true)
+	if err == nil || want == verifyOptionalNoCA && forgiven(err) && g.auth.ocsp == nil {
 		return exchange.Declined
 	}
 	x.Logf(errorlog.Error, "ssl", "AH02262: access to %s denied: Client verification failed: %v", x.MappedName(), err)

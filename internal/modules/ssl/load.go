@@ -2,22 +2,14 @@ package ssl
 
 import (
 	"bytes"
-	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
-	"time"
 
-	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/tlsconf"
 )
@@ -28,8 +20,9 @@ import (
 type holder struct {
 	cert, key, chain string // paths; key may be cert, chain may be ""
 	pos              diag.Position
-	dialog           string // program that prints the pass phrase; ""
+	secrets          *secrets
 	name             string // its server's, for messages and the dialog
+	number           int    // among its server's, from 0
 	read             func(string) ([]byte, error)
 
 	current atomic.Pointer[tls.Certificate]
@@ -44,7 +37,7 @@ func (h *holder) leaf() *x509.Certificate { return h.current.Load().Leaf }
 
 // load reads the files. On an error nothing has changed but state and stamp.
 func (h *holder) load() error {
-	h.stamp = stampOf(h)
+	h.stamp = stampOf(h.cert, h.key, h.chain)
 	cert, err := h.file(h.cert)
 	if err != nil {
 		return err
@@ -73,15 +66,6 @@ func (h *holder) load() error {
 	return nil
 }
 
-func sum(files ...[]byte) [32]byte {
-	m := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(m, "%d\n", len(f))
-		m.Write(f)
-	}
-	return [32]byte(m.Sum(nil))
-}
-
 func (h *holder) file(path string) ([]byte, error) {
 	b, err := h.read(path)
 	if err != nil {
@@ -103,7 +87,7 @@ func (h *holder) pair(cert, key, chain []byte) (c *tls.Certificate, issuer *x509
 		}
 		list = append(list, more...)
 	}
-	signer, err := tlsconf.ParseKey(key, h.passPhrase(list[0]))
+	signer, err := h.secrets.open(key, h.name, h.key, h.number)
 	switch {
 	case errors.Is(err, tlsconf.ErrEncrypted):
 		return nil, nil, fmt.Errorf("AH02564: %s: %w; SSLPassPhraseDialog exec:/path/to/program can give its pass phrase, openssl pkey writes it without one", h.key, err)
@@ -131,81 +115,6 @@ func (h *holder) join(list []*x509.Certificate, signer crypto.Signer) (*tls.Cert
 		return nil, fmt.Errorf("AH02565: %s and %s do not match: %w", h.cert, h.key, err)
 	}
 	return c, nil
-}
-
-// dialogTime is how long the program may take to print a pass phrase.
-const dialogTime = 30 * time.Second
-
-// passPhrase asks the program of SSLPassPhraseDialog; nil: there is none.
-func (h *holder) passPhrase(leaf *x509.Certificate) func() ([]byte, error) {
-	if h.dialog == "" {
-		return nil
-	}
-	return func() ([]byte, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), dialogTime)
-		defer cancel()
-		words := strings.Fields(h.dialog)
-		out, err := exec.CommandContext(ctx, words[0], append(words[1:], h.name, tlsconf.KeyType(leaf))...).Output()
-		if err != nil {
-			return nil, fmt.Errorf("SSLPassPhraseDialog %s: %w", words[0], err)
-		}
-		line, _, _ := bytes.Cut(out, []byte("\n"))
-		return bytes.TrimRight(line, "\r"), nil
-	}
-}
-
-// readAll reads the files of an SSLCA… directive pair: one file, and all in a
-// directory.
-func readAll(read func(string) ([]byte, error), file, dir conf.Opt[string], take func([]byte) error) *problem {
-	if file.Is {
-		if p := readOne(read, file.V, file.Pos, take, false); p != nil {
-			return p
-		}
-	}
-	if !dir.Is {
-		return nil
-	}
-	entries, err := os.ReadDir(dir.V)
-	if err != nil {
-		return &problem{dir.Pos, fmt.Sprintf("%s can't be read: %s", dir.V, reason(err))}
-	}
-	seen := map[[32]byte]bool{} // links by hash lead to the same files
-	for _, e := range entries {
-		path := filepath.Join(dir.V, e.Name())
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		p := readOne(read, path, dir.Pos, func(b []byte) error {
-			if s := sha256.Sum256(b); !seen[s] {
-				seen[s] = true
-				return take(b)
-			}
-			return nil
-		}, true)
-		if p != nil {
-			return p
-		}
-	}
-	return nil
-}
-
-// problem is an error at a place in the configuration.
-type problem struct {
-	pos  diag.Position
-	text string
-}
-
-// readOne reads a file; of a directory's files those that hold something else
-// are passed over.
-func readOne(read func(string) ([]byte, error), path string, pos diag.Position, take func([]byte) error, any bool) *problem {
-	b, err := read(path)
-	if err != nil {
-		return &problem{pos, fmt.Sprintf("%s can't be read: %s", path, reason(err))}
-	}
-	if err := take(b); err != nil && !any {
-		return &problem{pos, fmt.Sprintf("%s: %v", path, err)}
-	}
-	return nil
 }
 
 // better sorts certificates by what is to be offered first.

@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/module"
+	"sallyport/internal/tlsconf"
 )
 
 // proxyConf is what the SSLProxy… directives say about the backends that a
@@ -19,8 +20,8 @@ type proxyConf struct {
 	Verify conf.Opt[secure.Verify]
 	Depth  conf.Opt[int]
 
-	CAFile, CAPath   conf.Opt[[]*x509.Certificate]
-	CRLFile, CRLPath conf.Opt[[]*x509.RevocationList]
+	CAFile, CAPath   conf.Opt[*source[*x509.Certificate]]
+	CRLFile, CRLPath conf.Opt[*source[*tlsconf.CRL]]
 	CRLCheck         conf.Opt[crlCheck]
 
 	CheckName, CheckCN, CheckExpire conf.Opt[bool]
@@ -71,8 +72,17 @@ func (p *proxyConf) options() secure.Options {
 		CheckExpire: p.CheckExpire.Or(true),
 		Suites:      p.Suites.V,
 	}
-	o.CAs = append(append(o.CAs, p.CAFile.V...), p.CAPath.V...)
-	o.CRLs = append(append(o.CRLs, p.CRLFile.V...), p.CRLPath.V...)
+	o.Trust = &tlsconf.Trust{Partial: true}
+	for _, s := range []*source[*x509.Certificate]{p.CAFile.V, p.CAPath.V} {
+		if s != nil {
+			o.Trust.CAs = append(o.Trust.CAs, s.List)
+		}
+	}
+	for _, s := range []*source[*tlsconf.CRL]{p.CRLFile.V, p.CRLPath.V} {
+		if s != nil {
+			o.Trust.CRLs = append(o.Trust.CRLs, s.List)
+		}
+	}
 	switch {
 	case p.CRLCheck.V.chain:
 		o.Revocation = secure.RevocationChain
@@ -91,7 +101,9 @@ func (p *proxyConf) options() secure.Options {
 	if v := p.Protocols; v.Is {
 		o.Min, o.Max = v.V.bounds()
 	}
-	o.CAs = append(o.CAs, p.OwnChain.V...) // trusted too, as the manual warns
+	if p.OwnChain.Is { // trusted too, as the manual warns
+		o.Trust.CAs = append(o.Trust.CAs, tlsconf.NewList(p.OwnChain.V))
+	}
 	own := append(p.OwnFile.V.list(), p.OwnPath.V.list()...)
 	pool := append(append(p.OwnFile.V.between(), p.OwnPath.V.between()...), p.OwnChain.V...)
 	for _, k := range own {
@@ -135,6 +147,34 @@ func checkProxy(b *module.Build) {
 	}
 }
 
+// proxySources are the lists that the SSLProxy… directives of a configuration
+// name.
+func proxySources(b *module.Build) (out []changing) {
+	take := func(v conf.Vector) {
+		p := far.Of(v)
+		if p == nil {
+			return
+		}
+		for _, s := range []*source[*x509.Certificate]{p.CAFile.V, p.CAPath.V} {
+			if s != nil {
+				out = append(out, s)
+			}
+		}
+		for _, s := range []*source[*tlsconf.CRL]{p.CRLFile.V, p.CRLPath.V} {
+			if s != nil {
+				out = append(out, s)
+			}
+		}
+	}
+	for _, sb := range b.Servers {
+		take(sb.Source.Dir)
+		for _, sec := range sb.Source.Sections {
+			take(sec.Dir)
+		}
+	}
+	return out
+}
+
 func checkFar(b *module.Build, p *proxyConf, told map[diag.Position]bool) {
 	if p == nil || p.Verify.V == secure.VerifyNone {
 		return
@@ -164,16 +204,16 @@ var proxyDirectives = []conf.Directive{
 	{Name: "SSLProxyVerifyDepth", In: inProxy, Args: conf.One, Set: far.Do(setProxyDepth),
 		Help: "SSL Proxy: maximum certificate verification depth ('N' - number of CA certificates above the backend's own)"},
 	{Name: "SSLProxyCACertificateFile", In: inProxy, Args: conf.One,
-		Set:  far.Do(setProxyCAs(func(p *proxyConf) *conf.Opt[[]*x509.Certificate] { return &p.CAFile })),
+		Set:  far.Do(setProxyCAs(func(p *proxyConf) *conf.Opt[*source[*x509.Certificate]] { return &p.CAFile })),
 		Help: "SSL Proxy: file containing server certificates ('/path/to/file' - PEM encoded certificates)"},
 	{Name: "SSLProxyCACertificatePath", In: inProxy, Args: conf.One,
-		Set:  far.Do(setProxyCAs(func(p *proxyConf) *conf.Opt[[]*x509.Certificate] { return &p.CAPath })),
+		Set:  far.Do(setProxyCAs(func(p *proxyConf) *conf.Opt[*source[*x509.Certificate]] { return &p.CAPath })),
 		Help: "SSL Proxy: directory containing server certificates ('/path/to/dir' - contains PEM encoded certificates)"},
 	{Name: "SSLProxyCARevocationFile", In: inProxy, Args: conf.One,
-		Set:  far.Do(setProxyCRLs(func(p *proxyConf) *conf.Opt[[]*x509.RevocationList] { return &p.CRLFile })),
+		Set:  far.Do(setProxyCRLs(func(p *proxyConf) *conf.Opt[*source[*tlsconf.CRL]] { return &p.CRLFile })),
 		Help: "SSL Proxy: CA Certificate Revocation List (CRL) file ('/path/to/file' - PEM encoded)"},
 	{Name: "SSLProxyCARevocationPath", In: inProxy, Args: conf.One,
-		Set:  far.Do(setProxyCRLs(func(p *proxyConf) *conf.Opt[[]*x509.RevocationList] { return &p.CRLPath })),
+		Set:  far.Do(setProxyCRLs(func(p *proxyConf) *conf.Opt[*source[*tlsconf.CRL]] { return &p.CRLPath })),
 		Help: "SSL Proxy: CA Certificate Revocation List (CRL) path ('/path/to/dir' - contains PEM encoded files)"},
 	{Name: "SSLProxyCARevocationCheck", In: inProxy, Args: conf.Raw, Set: far.Do(setProxyCRLCheck),
 		Help: "SSL Proxy: CA Certificate Revocation List (CRL) checking mode ('chain', 'leaf', 'none')"},
@@ -190,6 +230,6 @@ var proxyDirectives = []conf.Directive{
 		Set:  far.Do(setMachine(func(p *proxyConf) *conf.Opt[*machine] { return &p.OwnPath })),
 		Help: "SSL Proxy: directory containing client certificates ('/path/to/dir' - contains PEM encoded certificates)"},
 	{Name: "SSLProxyMachineCertificateChainFile", In: inProxy, Args: conf.One,
-		Set:  far.Do(setProxyCAs(func(p *proxyConf) *conf.Opt[[]*x509.Certificate] { return &p.OwnChain })),
+		Set:  far.Do(setOwnChain),
 		Help: "SSL Proxy: file containing issuing certificates of the client certificate ('/path/to/file' - PEM encoded certificates)"},
 }

@@ -14,52 +14,53 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/tlsconf"
 )
 
 // setProxyCAs makes the setter of a directive that names a file of
 // certificates, or with a name ending in Path a directory of such files.
-func setProxyCAs(field func(*proxyConf) *conf.Opt[[]*x509.Certificate]) func(*conf.Cmd, *proxyConf, []string) error {
+func setProxyCAs(field func(*proxyConf) *conf.Opt[*source[*x509.Certificate]]) func(*conf.Cmd, *proxyConf, []string) error {
+	return setSource(field, authorities, "holds no certificate", "PEM certificates")
+}
+
+// setProxyCRLs is the same for revocation lists.
+func setProxyCRLs(field func(*proxyConf) *conf.Opt[*source[*tlsconf.CRL]]) func(*conf.Cmd, *proxyConf, []string) error {
+	return setSource(field, revocations, "holds no revocation list", "PEM blocks of the type X509 CRL")
+}
+
+func setSource[T any](field func(*proxyConf) *conf.Opt[*source[T]], parse func([]byte) ([]T, error, error), none, expected string) func(*conf.Cmd, *proxyConf, []string) error {
 	return func(c *conf.Cmd, p *proxyConf, args []string) error {
-		var list []*x509.Certificate
-		err := eachFile(c, args[0], func(path string, text []byte) error {
-			found, err := certificates(text)
-			list = append(list, found...)
-			if err != nil { // of a large list, one that we can't read is no harm: it is not trusted
-				c.Warn(c.Directive.Name+": '"+path+"': a certificate is left out: "+err.Error(), "")
-			}
-			return nil
-		})
+		path, err := existing(c, args[0])
 		if err != nil {
 			return err
 		}
-		if len(list) == 0 {
-			return &diag.Err{Text: c.Directive.Name + ": '" + args[0] + "' holds no certificate", Expected: "PEM certificates", Word: 1}
+		s := newSource(c.Directive.Name, path, parse)
+		left, err := s.load(c.ReadFile)
+		if left != nil {
+			c.Warn(c.Directive.Name+": "+left.Error(), "")
 		}
-		*field(p) = conf.Some(c, list)
+		switch {
+		case err != nil:
+			return &diag.Err{Text: c.Directive.Name + ": " + err.Error(), Expected: expected, Word: 1}
+		case s.size() == 0:
+			return &diag.Err{Text: c.Directive.Name + ": '" + path + "' " + none, Expected: expected, Word: 1}
+		}
+		*field(p) = conf.Some(c, s)
 		return nil
 	}
 }
 
-// setProxyCRLs is the same for revocation lists.
-func setProxyCRLs(field func(*proxyConf) *conf.Opt[[]*x509.RevocationList]) func(*conf.Cmd, *proxyConf, []string) error {
-	return func(c *conf.Cmd, p *proxyConf, args []string) error {
-		var list []*x509.RevocationList
-		err := eachFile(c, args[0], func(path string, text []byte) error {
-			return blocks(text, "X509 CRL", func(der []byte) error {
-				l, err := x509.ParseRevocationList(der)
-				list = append(list, l)
-				return err
-			})
-		})
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			return &diag.Err{Text: c.Directive.Name + ": '" + args[0] + "' holds no revocation list", Expected: "PEM blocks of the type X509 CRL", Word: 1}
-		}
-		*field(p) = conf.Some(c, list)
-		return nil
+func setOwnChain(c *conf.Cmd, p *proxyConf, args []string) error {
+	var list []*x509.Certificate
+	err := eachFile(c, args[0], func(_ string, text []byte) error {
+		found, _, err := authorities(text)
+		list = append(list, found...)
+		return err
+	})
+	if err == nil {
+		p.OwnChain = conf.Some(c, list)
 	}
+	return err
 }
 
 // machine are the certificates this side can show to a backend.
@@ -242,15 +243,6 @@ func certificates(text []byte) (list []*x509.Certificate, err error) {
 		return nil
 	})
 	return list, err
-}
-
-func blocks(text []byte, kind string, take func(der []byte) error) error {
-	return eachBlock(text, func(b *pem.Block) error {
-		if b.Type != kind {
-			return nil
-		}
-		return take(b.Bytes)
-	})
 }
 
 func eachBlock(text []byte, take func(*pem.Block) error) error {

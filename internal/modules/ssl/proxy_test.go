@@ -34,7 +34,7 @@ func TestProxyFilesAtLoad(t *testing.T) {
 		{"SSLProxyMachineCertificateFile none.pem", "file 'none.pem' does not exist or is empty"},
 		{"SSLProxyCACertificateFile root.pem", ""},
 		{"SSLProxyCACertificateFile text.pem", "holds no certificate"},
-		{"SSLProxyCACertificateFile bad.pem", "holds no certificate"},
+		{"SSLProxyCACertificateFile bad.pem", "certificate 1 of the file: x509: malformed"},
 		{"SSLProxyCARevocationFile root.pem", "holds no revocation list"},
 		{"SSLProxyCARevocationCheck some", "Invalid argument 'some'"},
 		{"SSLProxyVerify maybe", "Invalid argument 'maybe'"},

@@ -150,7 +150,7 @@ func TestPassPhrase(t *testing.T) {
 		if got := with(ask); got != "" {
 			t.Errorf("%s: %s", key, got)
 		}
-		if got, _ := os.ReadFile(dir + "/asked"); string(got) != "a.test:443 ECDSA\n" {
+		if got, _ := os.ReadFile(dir + "/asked"); string(got) != "a.test:443 RSA\n" {
 			t.Errorf("the program was called with %q", got)
 		}
 		if got := with(wrong); !strings.Contains(got, "AH02561") {
@@ -200,7 +200,7 @@ func TestCRLNeedsFile(t *testing.T) {
 	write(t, dir, "none.crl", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: []byte{1}}))
 	for lines, want := range map[string]string{
 		"SSLCARevocationCheck chain":                               "AH01899: CRL checking has been enabled, but neither SSLCARevocationFile nor SSLCARevocationPath is configured",
-		"SSLCARevocationCheck chain\nSSLCARevocationFile none.crl": "AH01899: Unable to configure X.509 CRL storage: none.crl: revocation list 1 of the file: x509: malformed crl",
+		"SSLCARevocationCheck chain\nSSLCARevocationFile none.crl": "AH01899: Unable to configure X.509 CRL storage: 'none.crl': revocation list 1 of the file: x509: malformed crl",
 	} {
 		got, _ := load(t, dir, "SSLCertificateFile ec.pem\nSSLCACertificateFile root.pem\nSSLVerifyClient require\n"+lines)
 		if got != want {

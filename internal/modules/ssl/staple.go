@@ -3,13 +3,13 @@ package ssl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
 
 	"sallyport/internal/errorlog"
+	"sallyport/internal/responder"
 )
 
 // stapler keeps the OCSP response of one certificate fresh (SSLUseStapling). A
@@ -102,41 +102,22 @@ func (h *holder) setStaple(der []byte) {
 	h.current.Store(&c)
 }
 
-// maxResponse bounds what a responder may send, in bytes.
-const maxResponse = 64 << 10
-
 // ask gets a response from the responder and checks it.
 func (st *stapler) ask(ctx context.Context, now time.Time) (der []byte, until time.Time, err error) {
-	leaf, issuer := st.h.leaf(), st.h.issuer.Load()
+	issuer := st.h.issuer.Load()
 	if issuer == nil {
 		return nil, until, errors.New("the issuer's certificate is not in the file any more")
 	}
-	q, err := ocsp.CreateRequest(leaf, issuer, nil)
+	q := responder.Question{URL: st.address(), Cert: st.h.leaf(), Issuer: issuer, Timeout: st.wait, Skew: st.skew, MaxAge: st.age}
+	r, err := q.Ask(ctx)
 	if err != nil {
 		return nil, until, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, st.wait)
-	defer cancel()
-	if der, err = post(ctx, st.address(), q); err != nil {
-		return nil, until, err
-	}
-	r, err := ocsp.ParseResponseForCert(der, leaf, issuer)
-	if err != nil {
-		return nil, until, err
-	}
-	until = r.NextUpdate
-	if until.IsZero() {
-		until = now.Add(st.keep)
-	}
-	switch {
-	case r.ThisUpdate.After(now.Add(st.skew)):
-		return nil, until, fmt.Errorf("it is from the future (%s)", r.ThisUpdate)
-	case until.Add(st.skew).Before(now):
-		return nil, until, fmt.Errorf("it was good until %s", until)
-	case st.age > 0 && now.Sub(r.ThisUpdate) > st.age+st.skew:
-		return nil, until, fmt.Errorf("it is older than SSLStaplingResponseMaxAge allows (%s)", r.ThisUpdate)
-	case r.Status == ocsp.Unknown && !st.errors:
+	if r.Status == ocsp.Unknown && !st.errors {
 		return nil, until, errors.New("the responder does not know the certificate")
 	}
-	return der, until, nil
+	if until = r.NextUpdate; until.IsZero() {
+		until = now.Add(st.keep)
+	}
+	return r.Raw, until, nil
 }

@@ -98,17 +98,26 @@ var directives = []conf.Directive{
 		Help: "pass an OCSP response on that is not good"},
 	core.Accept("SSLStaplingFakeTryLater", conf.Servers, conf.Flag, "send a made-up response when the OCSP responder fails", whyNoFake, nil),
 
-	{Name: "SSLOCSPEnable", In: conf.Servers, Args: conf.One, Set: server.Do(setOCSP),
+	{Name: "SSLOCSPEnable", In: conf.Servers, Args: conf.Raw, Set: server.Do(setOCSP),
 		Help: "Enable use of OCSP to verify client certificates ('on', 'leaf', 'off')"},
-	core.Accept("SSLOCSPDefaultResponder", conf.Servers, conf.One, "URL of the default OCSP Responder", whyNoOCSP, nil),
-	core.Accept("SSLOCSPOverrideResponder", conf.Servers, conf.Flag, "Force use of the default responder URL", whyNoOCSP, nil),
-	core.Accept("SSLOCSPResponseTimeSkew", conf.Servers, conf.One, "Maximum time difference in OCSP responses", whyNoOCSP, nil),
-	core.Accept("SSLOCSPResponseMaxAge", conf.Servers, conf.One, "Maximum age of OCSP responses", whyNoOCSP, nil),
-	core.Accept("SSLOCSPResponderTimeout", conf.Servers, conf.One, "OCSP responder query timeout", whyNoOCSP, nil),
-	core.Accept("SSLOCSPUseRequestNonce", conf.Servers, conf.Flag, "Whether OCSP queries use a nonce or not", whyNoOCSP, nil),
-	core.Accept("SSLOCSPProxyURL", conf.Servers, conf.One, "Proxy URL to use for OCSP requests", whyNoOCSP, nil),
-	core.Accept("SSLOCSPNoVerify", conf.Servers, conf.Flag, "Do not verify OCSP Responder certificate", whyNoOCSP, nil),
-	core.Accept("SSLOCSPResponderCertificateFile", conf.Servers, conf.One, "Trusted OCSP responder certificates", whyNoOCSP, nil),
+	{Name: "SSLOCSPDefaultResponder", In: conf.Servers, Args: conf.One, Set: server.Do(setOCSPURL),
+		Help: "URL of the default OCSP Responder"},
+	{Name: "SSLOCSPOverrideResponder", In: conf.Servers, Args: conf.Flag, Set: server.Flag(func(s *serverConf) *conf.Opt[bool] { return &s.OCSPOverride }),
+		Help: "Force use of the default responder URL"},
+	{Name: "SSLOCSPResponseTimeSkew", In: conf.Servers, Args: conf.One, Set: seconds(func(s *serverConf) *conf.Opt[int] { return &s.OCSPSkew }),
+		Help: "Maximum time difference in OCSP responses"},
+	{Name: "SSLOCSPResponseMaxAge", In: conf.Servers, Args: conf.One, Set: seconds(func(s *serverConf) *conf.Opt[int] { return &s.OCSPAge }),
+		Help: "Maximum age of OCSP responses"},
+	{Name: "SSLOCSPResponderTimeout", In: conf.Servers, Args: conf.One, Set: seconds(func(s *serverConf) *conf.Opt[int] { return &s.OCSPWait }),
+		Help: "OCSP responder query timeout"},
+	{Name: "SSLOCSPUseRequestNonce", In: conf.Servers, Args: conf.Flag, Set: server.Flag(func(s *serverConf) *conf.Opt[bool] { return &s.OCSPNonce }),
+		Help: "Whether OCSP queries use a nonce or not"},
+	{Name: "SSLOCSPProxyURL", In: conf.Servers, Args: conf.One, Set: server.Do(setOCSPProxy),
+		Help: "Proxy URL to use for OCSP requests"},
+	{Name: "SSLOCSPNoVerify", In: conf.Servers, Args: conf.Flag, Set: server.Flag(func(s *serverConf) *conf.Opt[bool] { return &s.OCSPNoVerify }),
+		Help: "Do not verify OCSP Responder certificate"},
+	{Name: "SSLOCSPResponderCertificateFile", In: conf.Servers, Args: conf.One, Set: file(func(s *serverConf) *conf.Opt[string] { return &s.OCSPSigners }),
+		Help: "Trusted OCSP responder certificates"},
 
 	{Name: "SSLCompression", In: conf.Servers, Args: conf.Flag, Set: refuseOn("TLS compression tells attackers what is inside (CRIME); it stays off"),
 		Help: "Enable SSL level compression"},
@@ -131,5 +140,4 @@ const (
 	whyTickets = "sessions are resumed by tickets, which need no cache"
 	whyMemory  = "OCSP responses are kept in memory"
 	whyNoFake  = "clients do better without an OCSP response than with a made-up one"
-	whyNoOCSP  = "it belongs to SSLOCSPEnable"
 )

@@ -8,27 +8,41 @@ import (
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
+	"sallyport/internal/module"
 )
 
-// lookEvery is how often the files of certificates are looked at.
+// lookEvery is how often files are looked at.
 const lookEvery = 10 * time.Second
 
-// watcher looks after the certificates of one configuration while it serves:
-// newer files replace what was read, OCSP responses are renewed.
+// watcher looks after the files of one configuration while it serves: newer ones
+// replace what was read, OCSP responses are renewed.
 type watcher struct {
 	holders []*holder
+	sources []changing
+	fronts  []*front
+	read    func(string) ([]byte, error)
 	log     *exchange.Server // whose error log it writes to
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	every   time.Duration
 }
 
+// newWatcher makes one; nil where there is nothing to look after.
 func newWatcher(bd *builder) *watcher {
-	w := &watcher{log: bd.b.Servers[0].Server, every: lookEvery}
+	w := &watcher{log: bd.b.Servers[0].Server, every: lookEvery, sources: proxySources(bd.b), fronts: bd.front, read: bd.read}
 	for _, h := range bd.holders {
 		if h.current.Load() != nil {
 			w.holders = append(w.holders, h)
 		}
+	}
+	for _, s := range bd.cas {
+		w.sources = append(w.sources, s)
+	}
+	for _, s := range bd.crls {
+		w.sources = append(w.sources, s)
+	}
+	if len(w.holders)+len(w.sources) == 0 {
+		return nil
 	}
 	return w
 }
@@ -57,35 +71,20 @@ func (w *watcher) run(ctx context.Context) {
 		case <-t.C:
 		}
 		for _, h := range w.holders {
-			if now := stampOf(h); now != h.stamp || !now.known {
+			if now := stampOf(h.cert, h.key, h.chain); now != h.stamp || !now.known {
 				w.look(h)
 			}
 		}
-	}
-}
-
-// stamp tells a file from a newer one without reading it. known is false where
-// this process may not look.
-type stamp struct {
-	known   bool
-	changed [3]time.Time
-	size    [3]int64
-}
-
-func stampOf(h *holder) (s stamp) {
-	s.known = true
-	for i, path := range []string{h.cert, h.key, h.chain} {
-		if path == "" {
-			continue
+		changed := false
+		for _, s := range w.sources {
+			changed = w.lookAt(s) || changed
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			s.known = false
-			continue
+		if changed {
+			for _, f := range w.fronts {
+				f.nameAuthorities()
+			}
 		}
-		s.changed[i], s.size[i] = info.ModTime(), info.Size()
 	}
-	return s
 }
 
 // look reads the files of h again. What was read before stays where they are
@@ -93,6 +92,7 @@ func stampOf(h *holder) (s stamp) {
 func (w *watcher) look(h *holder) {
 	before := h.state
 	err := h.load()
+	h.secrets.close()
 	switch {
 	case h.state == before:
 	case err != nil:
@@ -105,6 +105,28 @@ func (w *watcher) look(h *holder) {
 	}
 }
 
+// lookAt is the same for authorities and revocation lists.
+func (w *watcher) lookAt(s changing) bool {
+	changed, err := s.look(w.read)
+	switch {
+	case !changed:
+	case err != nil:
+		w.logf(errorlog.Warn, "%s has changed and is not used: %v", s.name(), err)
+	default:
+		w.logf(errorlog.Notice, "%s has changed: %d entries are used from now on", s.name(), s.size())
+		return true
+	}
+	return false
+}
+
 func (w *watcher) logf(l errorlog.Level, format string, args ...any) {
 	w.log.Log.Logf(l, "ssl", errorlog.Facts{}, format, args...)
+}
+
+// readerOf is how the files of a configuration are read.
+func readerOf(b *module.Build) func(string) ([]byte, error) {
+	if b.Env.ReadFile != nil {
+		return b.Env.ReadFile
+	}
+	return os.ReadFile
 }

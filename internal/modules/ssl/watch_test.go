@@ -100,8 +100,8 @@ func TestFilesChange(t *testing.T) {
 	}
 }
 
-// responder answers OCSP questions as its status says; 0 answers nothing useful.
-type responder struct {
+// answerer answers OCSP questions as its status says; 0 answers nothing useful.
+type answerer struct {
 	t      *testing.T
 	ca     *issued
 	status atomic.Int32 // ocsp's plus 1
@@ -109,7 +109,7 @@ type responder struct {
 	life   time.Duration
 }
 
-func (r *responder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+func (r *answerer) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.asked.Add(1)
 	body, _ := io.ReadAll(q.Body)
 	req, err := ocsp.ParseRequest(body)
@@ -131,7 +131,7 @@ func (r *responder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 func TestStapling(t *testing.T) {
 	dir := t.TempDir()
 	root := issue(t, "root", nil, nil)
-	r := &responder{t: t, ca: root, life: time.Hour}
+	r := &answerer{t: t, ca: root, life: time.Hour}
 	srv := httptest.NewServer(r)
 	defer srv.Close()
 	one := issue(t, "a.test", root, func(c *x509.Certificate) { c.OCSPServer = []string{srv.URL} })
@@ -178,7 +178,7 @@ func TestStapling(t *testing.T) {
 func TestStaleStapleIsDropped(t *testing.T) {
 	dir := t.TempDir()
 	root := issue(t, "root", nil, nil)
-	r := &responder{t: t, ca: root, life: 2 * time.Second}
+	r := &answerer{t: t, ca: root, life: 2 * time.Second}
 	r.status.Store(ocsp.Good + 1)
 	srv := httptest.NewServer(r)
 	defer srv.Close()

@@ -51,15 +51,6 @@ func existing(c *conf.Cmd, word string) (string, error) {
 	return "", &diag.Err{Text: c.Directive.Name + ": " + what + " '" + path + "' does not exist or is empty", Hint: hint, Word: 1}
 }
 
-// reason is the system's error alone.
-func reason(err error) string {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
-}
-
 func setEngine(c *conf.Cmd, s *serverConf, args []string) error {
 	switch strings.ToLower(args[0]) {
 	case "on":
@@ -92,7 +83,7 @@ func addFile(c *conf.Cmd, list *[]conf.Opt[string], word string) error {
 }
 
 func setDialog(c *conf.Cmd, s *serverConf, args []string) error {
-	w := args[0]
+	w, before := args[0], ""
 	switch {
 	case w == "builtin":
 		s.Dialog = conf.Some(c, "")
@@ -100,16 +91,15 @@ func setDialog(c *conf.Cmd, s *serverConf, args []string) error {
 	case len(w) > 5 && strings.EqualFold(w[:5], "exec:"):
 		w = w[5:]
 	case len(w) > 1 && w[0] == '|':
-		return &diag.Err{Text: "SSLPassPhraseDialog: a program that asks is not run at a start without a terminal",
-			Expected: "builtin, or exec:/path/to/program that prints the pass phrase", Word: 1}
+		w, before = w[1:], "|"
 	default:
-		return &diag.Err{Text: "SSLPassPhraseDialog: Invalid argument", Expected: "builtin or exec:/path/to/program", Word: 1}
+		return &diag.Err{Text: "SSLPassPhraseDialog: Invalid argument", Expected: "builtin, exec:/path/to/program or |/path/to/program", Word: 1}
 	}
 	path, _, _ := strings.Cut(w, " ")
 	if info, err := os.Stat(c.Path(path)); err != nil || info.IsDir() {
 		return &diag.Err{Text: "SSLPassPhraseDialog: file '" + c.Path(path) + "' does not exist", Word: 1}
 	}
-	s.Dialog = conf.Some(c, c.Path(path)+strings.TrimPrefix(w, path))
+	s.Dialog = conf.Some(c, before+c.Path(path)+strings.TrimPrefix(w, path))
 	return nil
 }
 
@@ -381,18 +371,6 @@ func setStapleURL(c *conf.Cmd, s *serverConf, args []string) error {
 		return &diag.Err{Text: "SSLStaplingForceURL: '" + args[0] + "' is no URL of an OCSP responder", Expected: "http://host[:port]/path", Word: 1}
 	}
 	s.StapleURL = conf.Some(c, args[0])
-	return nil
-}
-
-func setOCSP(c *conf.Cmd, _ *serverConf, args []string) error {
-	switch strings.ToLower(args[0]) {
-	case "off":
-	case "on", "leaf":
-		return &diag.Err{Text: "SSLOCSPEnable: Sallyport does not ask OCSP responders about client certificates",
-			Hint: "revoked ones are refused by SSLCARevocationFile and SSLCARevocationCheck", Word: 1}
-	default:
-		return &diag.Err{Text: "SSLOCSPEnable: Invalid argument '" + args[0] + "'", Expected: "off", Word: 1}
-	}
 	return nil
 }
 
