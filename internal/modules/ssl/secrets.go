@@ -122,15 +122,12 @@ func (s *secrets) query(server, path string, n, left int) ([]byte, error) {
 	s.pipe.asked = id
 	slow := time.AfterFunc(dialogTime, func() { s.pipe.cmd.Process.Kill() })
 	defer slow.Stop()
-	_, werr := io.WriteString(s.pipe.in, text+"Enter pass phrase:")
+	io.WriteString(s.pipe.in, text+"Enter pass phrase:") // it may not want to know
 	line, err := s.pipe.out.ReadBytes('\n')
 	if len(line) > 0 {
 		return firstLine(line), nil
 	}
 	s.close()
-	if werr != nil {
-		err = werr
-	}
 	if errors.Is(err, io.EOF) {
 		err = errors.New("it has ended without a pass phrase")
 	}

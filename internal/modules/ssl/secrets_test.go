@@ -58,6 +58,9 @@ func TestPipedDialog(t *testing.T) {
 	if _, err := again.open(locked(t, one, "other"), "a.test:443", "/k", 0); err != nil {
 		t.Errorf("after a reload: %v", err)
 	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho no\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.open(locked(t, one, "fourth"), "a.test:443", "/k", 0); err == nil || !strings.Contains(err.Error(), "ended without a pass phrase") {
 		t.Errorf("a program that knows no more: %v", err)
 	}
