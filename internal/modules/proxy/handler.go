@@ -114,8 +114,14 @@ func (h *handler) forward(x *exchange.Exchange, rec *record) exchange.Verdict {
 	return h.balance(x, rec, b)
 }
 
-// mayPass applies the rules on Max-Forwards and TRACE.
+// mayPass refuses CONNECT, and applies the rules on Max-Forwards and TRACE.
 func (h *handler) mayPass(x *exchange.Exchange) exchange.Verdict {
+	if x.Request.Method == "CONNECT" {
+		// Unlike httpd: connect, because no backend opens a tunnel, and its 2xx
+		// says to every proxy on the way that one is open (RFC 9110 §9.3.6).
+		x.Always.Set("Allow", "")
+		return exchange.Status(405)
+	}
 	if v, ok := x.Request.Header.Known(message.MaxForwards); ok {
 		n, err := strconv.ParseInt(v, 10, 64)
 		switch {
