@@ -12,10 +12,12 @@ import (
 // Size is how much one pipe may hold at most, in bytes, and is what bodies of
 // large bytes get: a third cheaper than usual. But a slow reader holds a full
 // pipe, and an unprivileged user may have 64 MB of them before the kernel
-// makes new ones too small to be of use.
+// makes new ones too small to be of use. A body of a megabyte is a tenth
+// cheaper in small bites: they leave at the pace the congestion control likes,
+// without timers that the kernel must set for what is too early.
 const (
 	Size  = 1 << 20
-	usual = 256 << 10
+	usual = 64 << 10 // what the kernel makes
 	large = 8 << 20
 )
 
@@ -57,8 +59,12 @@ func limit() int64 {
 // had, and the caller has to copy.
 func Get(n int64) *Pipe {
 	p := get()
-	if p != nil && n >= large && p.size < Size {
+	switch {
+	case p == nil:
+	case n >= large && p.size < Size:
 		p.resize(Size)
+	case n < large && p.size > usual:
+		p.resize(usual)
 	}
 	return p
 }
