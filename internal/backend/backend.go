@@ -52,7 +52,11 @@ type Worker struct {
 	Ping           time.Duration // 0: none; > 0: wait that long for a 100
 	Acquire        time.Duration // 0: wait for ever for a free slot
 	TTL            time.Duration // idle connections older than this are not reused
-	Min, Smax, Max int           // pool shape; Max 0: no limit
+	// AddressTTL is how often Target's name is looked up at least; connections to
+	// addresses it no longer has are not used again. 0: as its records say, and
+	// connections stay where they are.
+	AddressTTL     time.Duration
+	Min, Smax, Max int // pool shape; Max 0: no limit
 	NoReuse        bool
 	FieldSize      int // responsefieldsize: longest header line, bytes
 	BadHeader      BadHeader

@@ -175,6 +175,8 @@ type Request struct {
 	// Key is what byhash goes by, hashed (HashKey), if HasKey.
 	Key    uint64
 	HasKey bool
+	// Trace asks for Pick.Choice.
+	Trace bool
 }
 
 // election is one run of Elect.
@@ -273,7 +275,27 @@ func (b *Balancer) choose(now time.Time, r Request, p *Pick) *Member {
 	b.g.dirty = true
 	c := &b.g.cand
 	c.now, c.key, c.hasKey = now, r.Key, r.HasKey
+	if r.Trace {
+		return b.traced(p)
+	}
 	return c.members[b.set.Method.Pick(c)]
+}
+
+// traced is the choice with its reasons, for the log: as httpd's they are those
+// from before the chosen pays for its turn.
+func (b *Balancer) traced(p *Pick) *Member {
+	c := &b.g.cand
+	was := make([]int64, c.Len())
+	for i := range was {
+		was[i] = c.Standing(i)
+	}
+	i := b.set.Method.Pick(c)
+	if c.Standing(i) == was[i] {
+		was[i] -= c.Factor(i) // a method without turns
+	}
+	m := c.members[i]
+	p.Choice = Choice{By: b.set.Method.Name(), Busy: m.Worker.Busy(), Standing: was[i]}
+	return m
 }
 
 func (g *group) anyTried(p *Pick) bool {

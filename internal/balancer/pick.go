@@ -23,6 +23,9 @@ type Pick struct {
 	RouteChanged bool
 	// Events is what the election did besides, for the log at debug level.
 	Events []Event
+	// Choice is what the method went by, if Request.Trace asked for it and the
+	// member was not the session's.
+	Choice Choice
 	// At is when the member was elected.
 	At time.Time
 	// Trail is every attempt of the exchange so far, in order.
@@ -39,6 +42,12 @@ type Pick struct {
 	tries    int // members in tried
 	tried    [4]*Member
 	more     []*Member
+}
+
+// Choice is one choice of a method.
+type Choice struct {
+	By             string // its name
+	Busy, Standing int64  // of the chosen
 }
 
 // Event is something an election did to a member.
@@ -68,6 +77,7 @@ func (p *Pick) Attempts() int { return p.attempts }
 func (p *Pick) next() {
 	p.Events = p.Events[:0]
 	p.HasRoute, p.SessionName, p.SessionRoute = false, "", ""
+	p.Choice = Choice{}
 }
 
 func (p *Pick) fill(b *Balancer, m *Member, s session, now time.Time) {

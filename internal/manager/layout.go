@@ -143,7 +143,7 @@ func setLines(name, value string, h *workerconf.Health, set func(string) error) 
 func setBalancer(b *workerconf.Balancer, k *workerconf.Known, name, value string) error {
 	if name == "timeout" && value == "0" {
 		// No text of a configuration says that nobody waits but its absence.
-		b.Timeout.V, b.Timeout.Is = 0, true
+		b.Timeout = workerconf.Balancer{}.Timeout
 		return nil
 	}
 	return setLines(name, value, &b.Health, func(text string) error {

@@ -8,6 +8,9 @@
 // says that a name is gone, changes nothing until there is another good
 // answer. Nothing is asked when a configuration is loaded.
 //
+// Unlike httpd: names are followed without being told to, because backends move
+// and a name server that fails must not matter.
+//
 // It does not connect (backend/pool does) and starts no goroutine that stays:
 // the server's ticker calls Tend, which asks what is due.
 package resolve
@@ -63,8 +66,10 @@ type Resolver struct {
 // never changed.
 type entry struct {
 	addrs   []netip.AddrPort
-	texts   []string // addrs as text
-	err     error    // of the last look-up
+	texts   []string      // addrs as text
+	err     error         // of the last look-up
+	asked   time.Time     // when addrs were found
+	within  time.Duration // how old they may become, whatever their time to live; 0: no limit
 	due     time.Time
 	used    time.Time
 	fails   int
@@ -91,29 +96,65 @@ func newResolver(ask func(context.Context, Name) ([]netip.AddrPort, time.Duratio
 
 // Dial gives the addresses of "host:port" as net.Dial wants them, in the
 // order to try. A literal address passes through.
-func (r *Resolver) Dial(hostport string) ([]string, error) {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return []string{hostport}, nil
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	e, err := r.get(Name{Host: strings.ToLower(host), Port: uint16(n)})
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
+func (r *Resolver) Dial(hostport string) ([]string, error) { return r.dial(hostport, -1) }
+
+// DialWithin is Dial that has the name asked for anew at least so often from
+// now on, even where its records hold for longer; 0: as they say.
+func (r *Resolver) DialWithin(hostport string, within time.Duration) ([]string, error) {
+	return r.dial(hostport, within)
 }
 
-func (r *Resolver) get(n Name) ([]string, error) {
+func (r *Resolver) dial(hostport string, within time.Duration) ([]string, error) {
+	n, literal, err := nameOf(hostport)
+	switch {
+	case err != nil:
+		return nil, err
+	case literal:
+		return []string{hostport}, nil
+	}
+	return r.get(n, within)
+}
+
+// nameOf takes "host:port" apart; literal: the host is an address.
+func nameOf(hostport string) (n Name, literal bool, err error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return Name{}, false, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return Name{}, true, nil
+	}
+	p, err := strconv.ParseUint(port, 10, 16)
+	return Name{Host: strings.ToLower(host), Port: uint16(p)}, false, err
+}
+
+// Has reports whether an address is still one of those of "host:port", as far
+// as is known; of a literal address it always is.
+func (r *Resolver) Has(hostport string, a netip.AddrPort) bool {
+	n, literal, err := nameOf(hostport)
+	if literal || err != nil {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.names[n]
+	if e == nil || len(e.addrs) == 0 {
+		return true
+	}
+	e.used = r.now()
+	return slices.Contains(e.addrs, a)
+}
+
+func (r *Resolver) get(n Name, within time.Duration) ([]string, error) {
 	r.mu.Lock()
 	e := r.entry(n)
 	e.used = r.now()
+	if within >= 0 {
+		e.within = within
+		if limit := e.asked.Add(within); within > 0 && limit.Before(e.due) && e.err == nil {
+			e.due = limit
+		}
+	}
 	if len(e.texts) > 0 {
 		defer r.mu.Unlock()
 		if !r.now().Before(e.due) {
@@ -153,14 +194,13 @@ func (r *Resolver) entry(n Name) *entry {
 
 // Doubt has a name asked for anew soon: none of its addresses answered.
 func (r *Resolver) Doubt(hostport string) {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil {
+	n, literal, err := nameOf(hostport)
+	if literal || err != nil {
 		return
 	}
-	n, _ := strconv.ParseUint(port, 10, 16)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.names[Name{Host: strings.ToLower(host), Port: uint16(n)}]; e != nil {
+	if e := r.names[n]; e != nil {
 		e.due = time.Time{}
 	}
 }
@@ -256,7 +296,12 @@ func (r *Resolver) look(n Name, e *entry) {
 		slices.SortFunc(addrs, netip.AddrPort.Compare)
 		addrs = slices.Compact(addrs)
 		e.err, e.fails = nil, 0
-		e.due = r.now().Add(min(max(ttl, minTTL), maxTTL))
+		e.asked = r.now()
+		hold := min(max(ttl, minTTL), maxTTL)
+		if e.within > 0 {
+			hold = min(hold, max(e.within, minTTL))
+		}
+		e.due = e.asked.Add(hold)
 		if !slices.Equal(addrs, e.addrs) {
 			e.addrs, e.texts = addrs, make([]string, len(addrs))
 			for i, a := range addrs {

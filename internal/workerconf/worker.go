@@ -31,7 +31,7 @@ type Worker struct {
 	Min, SMax, Max conf.Opt[int] // Max 0: no limit of its own
 	TTL            conf.Opt[time.Duration]
 	DisableReuse   conf.Opt[bool]          // also enablereuse, inverted
-	AddressTTL     conf.Opt[time.Duration] // negative: for ever; 0: look up each time
+	AddressTTL     conf.Opt[time.Duration] // negative: as its records say; 0: no connection is kept
 	Expand         conf.Opt[bool]          // every address of the name is a member
 	MaxConn        conf.Opt[int]           // exchanges in hand; 0: no limit
 	SlowStart      conf.Opt[time.Duration]
@@ -295,7 +295,7 @@ var WorkerParams = []Param{
 			return flag(s, &w.DisableReuse, true, "EnableReuse must be On|Off")
 		}},
 	{Name: "addressttl", Kind: "interval", Unit: "s", Default: "-1", Range: "-1, or whole seconds",
-		Help:   "how long a looked-up address is used; -1: until it fails, 0: look it up for each request",
+		Help:   "look the name up again at least this often and leave addresses it no longer has; -1: new connections follow its records, 0: keep no connections",
 		worker: setAddressTTL},
 	{Name: "keepalive", Kind: "On|Off", Default: "Off",
 		Help: "let the system probe idle connections (SO_KEEPALIVE)",

@@ -49,6 +49,7 @@ func (g *group) get(w *backend.Worker, x *exchange.Exchange, r *backend.Request,
 		name = r.ServerName
 	}
 	var late <-chan time.Time
+	g.follow(w)
 	for {
 		g.mu.Lock()
 		room := w.Max <= 0 || len(g.sessions) < w.Max
@@ -155,6 +156,31 @@ func (g *group) best(name string) *session {
 	}
 	best.places++
 	return best
+}
+
+// follow gives no more streams to sessions whose address the backend's name has
+// lost.
+func (g *group) follow(w *backend.Worker) {
+	if w.AddressTTL <= 0 {
+		return
+	}
+	var idle []*session
+	g.mu.Lock()
+	for _, s := range g.sessions {
+		if !g.pool.Moved(w, s.nc) {
+			continue
+		}
+		s.mu.Lock()
+		if s.places == 0 && !s.closing {
+			idle = append(idle, s)
+		}
+		s.closing = true
+		s.mu.Unlock()
+	}
+	g.mu.Unlock()
+	for _, s := range idle {
+		s.close()
+	}
 }
 
 // quietFor is how long a session may have been silent before ping= has it asked.

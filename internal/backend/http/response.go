@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"sallyport/internal/backend"
 	"sallyport/internal/buffer"
@@ -49,7 +50,7 @@ func (c *conn) readHead() *fault.Fault {
 		}
 		if n == 0 {
 			if c.hopeless() {
-				return &fault.Fault{Kind: fault.BadStatusLine}
+				return &fault.Fault{Kind: fault.BadStatusLine, Detail: firstLine(string(c.in[c.r:c.w]))}
 			}
 			searched = c.w - c.r
 			if f := c.fill(); f != nil {
@@ -73,7 +74,7 @@ func (c *conn) readHead() *fault.Fault {
 		if p := wire.ParseResponse(head, out, wire.ResponseOptions{
 			BadHeader: wire.BadHeader(c.work.BadHeader), FieldSize: c.work.FieldSize,
 		}); p != nil {
-			return headFault(p)
+			return headFault(p, head, out)
 		}
 		if out.Status >= 200 || out.Status == 101 {
 			return c.final()
@@ -116,15 +117,25 @@ func (c *conn) hopeless() bool {
 	return false
 }
 
-func headFault(p *wire.Problem) *fault.Fault {
+func headFault(p *wire.Problem, head string, out *message.Response) *fault.Fault {
 	f := &fault.Fault{Kind: fault.BadHead, Err: p}
 	switch {
 	case p.ID == "AH01101":
-		f.Kind = fault.BadStatusLine
+		f.Kind, f.Detail = fault.BadStatusLine, firstLine(head)
 	case p.Status == 500:
 		f.Kind = fault.BadName
+		if n := len(out.Header.Fields); n > 0 {
+			f.Detail = out.Header.Fields[n-1].Name
+		}
 	}
 	return f
+}
+
+// firstLine is what a log shows of a head that is none.
+func firstLine(head string) string {
+	head = strings.TrimLeft(head, "\r\n")
+	line, _, _ := strings.Cut(head[:min(len(head), 100)], "\n")
+	return strings.TrimRight(line, "\r")
 }
 
 // inform handles a 1xx response: which are relayed is the request's Interim

@@ -132,7 +132,7 @@ func (p *Pool) connect(w *backend.Worker) (net.Conn, *fault.Fault) {
 		}
 		return nc, nil
 	}
-	addrs, err := p.reg.Names.Dial(t.Addr)
+	addrs, err := p.reg.Names.DialWithin(t.Addr, w.AddressTTL)
 	if err != nil {
 		host, _, _ := net.SplitHostPort(t.Addr)
 		return nil, &fault.Fault{Kind: fault.Unresolved, Err: err, Detail: host}
@@ -155,6 +155,16 @@ func connectFault(addr string, err error) *fault.Fault {
 		k = fault.ConnectTimeout
 	}
 	return &fault.Fault{Kind: k, Err: err, Detail: addr}
+}
+
+// Moved reports whether a connection leads to an address that the backend's
+// name no longer has, where addressttl= asks for that.
+func (p *Pool) Moved(w *backend.Worker, nc net.Conn) bool {
+	if w.AddressTTL <= 0 {
+		return false
+	}
+	a, ok := nc.RemoteAddr().(*net.TCPAddr)
+	return ok && !p.reg.Names.Has(p.target.Addr, unmapped(a.AddrPort()))
 }
 
 // adopt makes a Conn of a socket, and of the TLS over it if there is one, and

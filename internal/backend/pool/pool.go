@@ -273,7 +273,7 @@ func (p *Pool) take(i int, w *backend.Worker, name string) *Conn {
 		s.idle[len(s.idle)-1] = nil
 		s.idle = s.idle[:len(s.idle)-1]
 		s.Unlock()
-		if c.closed.Load() || w.TTL > 0 && p.reg.Watch.Now()-c.idleAt > w.TTL {
+		if c.closed.Load() || w.TTL > 0 && p.reg.Watch.Now()-c.idleAt > w.TTL || p.Moved(w, c.Net) {
 			c.close()
 			continue
 		}

@@ -168,8 +168,11 @@ func environment(arg string, original bool) appender {
 		if original && e.first != nil {
 			env = &e.first.Env
 		}
-		v, _ := env.Get(arg)
-		e.text(v)
+		if v, ok := env.Get(arg); ok {
+			e.b = logfile.AppendEscaped(e.b, v) // set, though it may be empty
+		} else {
+			dash(e)
+		}
 	}
 }
 
@@ -192,8 +195,11 @@ func handshake(arg string, _ bool) appender {
 
 func note(arg string, _ bool) appender {
 	return func(e *entry) {
-		v, _ := e.x.Notes.Get(arg)
-		e.text(v)
+		if v, ok := e.x.Notes.Get(arg); ok {
+			e.b = logfile.AppendEscaped(e.b, v)
+		} else {
+			dash(e)
+		}
 	}
 }
 

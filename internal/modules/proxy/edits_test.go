@@ -281,9 +281,9 @@ ProxyPass / balancer://cl/
 // TestExport: what is exported, put in the place of the text, is the state that
 // holds, and leaves nothing edited.
 func TestExport(t *testing.T) {
-	d := openDesk(t, pair)
+	d := openDesk(t, strings.Replace(pair, "</Proxy>", "  ProxySet timeout=5\n</Proxy>", 1))
 	d.propose(t, change("http://a:81", "loadfactor=3", "route=a b", "status=+D-H", "timeout=1500ms", "disablereuse=On"),
-		change("", "nofailover=On", "stickysession=A|b", "failonstatus=500,503", "maxattempts=2"),
+		change("", "nofailover=On", "stickysession=A|b", "failonstatus=500,503", "maxattempts=2", "timeout=0"),
 		cluster.Edit{Verb: cluster.Add, Balancer: cl, Member: "http://c:83"},
 		cluster.Edit{Verb: cluster.Remove, Balancer: cl, Member: "http://b:82"})
 	for range 500 {

@@ -1,8 +1,9 @@
 package proxy
 
 import (
-	"context"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,13 +101,8 @@ func (h *handler) elect(x *exchange.Exchange, rec *record, b *balancer.Balancer,
 			return exchange.Done
 		}
 	}
-	for _, e := range rec.pick.Events {
-		switch e.Kind {
-		case balancer.Retried:
-			x.Logf(errorlog.Debug, "proxy", "AH00932: %s: worker for (%s) has been marked for retry", "BALANCER", e.Member.Host())
-		case balancer.Forced:
-			x.Logf(errorlog.Debug, "proxy_balancer", "AH01165: %s: Forcing recovery for worker (%s)", b.Name(), e.Member.Host())
-		}
+	if ask.Trace {
+		trace(x, rec, b)
 	}
 	if !refusal.Refused() {
 		return exchange.OK
@@ -120,6 +116,30 @@ func (h *handler) elect(x *exchange.Exchange, rec *record, b *balancer.Balancer,
 	return exchange.Status(503)
 }
 
+// trace logs how a member was found, as httpd does at level debug.
+func trace(x *exchange.Exchange, rec *record, b *balancer.Balancer) {
+	p := &rec.pick
+	for _, e := range p.Events {
+		switch e.Kind {
+		case balancer.Retried:
+			x.Logf(errorlog.Debug, "proxy", "AH00932: %s: worker for (%s) has been marked for retry", "BALANCER", e.Member.Host())
+		case balancer.Forced:
+			x.Logf(errorlog.Debug, "proxy_balancer", "AH01165: %s: Forcing recovery for worker (%s)", b.Name(), e.Member.Host())
+		}
+	}
+	x.Logf(errorlog.Debug, "proxy_balancer", "%s: %s", b.Name(), p.Why)
+	if p.HasRoute {
+		x.Logf(errorlog.Debug, "proxy_balancer", "AH01161: Found route %s", p.SessionRoute)
+		if p.RouteChanged {
+			x.Logf(errorlog.Debug, "proxy_balancer", "AH01162: Route changed from %s to %s", p.SessionRoute, p.Route)
+		}
+	}
+	if c := &p.Choice; c.By != "" {
+		x.Logf(errorlog.Debug, "proxy", "AH10122: proxy: Entering %s for BALANCER (%s)", c.By, b.Name())
+		x.Logf(errorlog.Debug, "proxy", "AH10123: proxy: %s selected worker \"%s\" : busy %d : lbstatus %d", c.By, p.Member.URL(), c.Busy, c.Standing)
+	}
+}
+
 // permits applies ProxyBlock to the host of a link.
 func (s *site) permits(x *exchange.Exchange, l *link) exchange.Verdict {
 	if len(s.block) == 0 {
@@ -129,26 +149,27 @@ func (s *site) permits(x *exchange.Exchange, l *link) exchange.Verdict {
 	if err != nil || l.Target.Network == "unix" {
 		host = l.host
 	}
-	const text = "Connect to remote machine blocked"
+	const blocked = "Connect to remote machine blocked"
 	for _, word := range s.block {
 		if word == "*" || strings.Contains(host, word) {
 			x.Logf(errorlog.Warn, "proxy", "AH00916: connect to remote machine %s blocked: name %s matched", host, word)
-			return refuse(x, 403, text)
+			return refuse(x, 403, blocked)
 		}
 	}
 	if len(s.blockAddrs) == 0 {
 		return exchange.OK
 	}
-	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", host)
-	if err != nil {
-		return refuseErr(x, 500, err, fault.Unresolved.Row().Page+host)
+	addrs := []string{l.Target.Addr}
+	if _, err := netip.ParseAddr(host); err != nil {
+		if addrs, err = s.house.pools.Names.Dial(net.JoinHostPort(host, "0")); err != nil {
+			return refuseErr(x, 500, err, fault.Unresolved.Row().Page+host)
+		}
 	}
-	for _, a := range addrs {
-		for _, no := range s.blockAddrs {
-			if a.Unmap() == no {
-				x.Logf(errorlog.Warn, "proxy", "AH00917: connect to remote machine %s blocked: IP %s matched", host, a)
-				return refuse(x, 403, text)
-			}
+	for _, text := range addrs {
+		a, _ := netip.ParseAddrPort(text)
+		if slices.Contains(s.blockAddrs, a.Addr().Unmap()) {
+			x.Logf(errorlog.Warn, "proxy", "AH00917: connect to remote machine %s blocked: IP %s matched", host, a.Addr())
+			return refuse(x, 403, blocked)
 		}
 	}
 	return exchange.OK

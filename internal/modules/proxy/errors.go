@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"html"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
+	wire "sallyport/internal/wire/h1"
 )
 
 // now is the clock of elections.
@@ -93,14 +95,18 @@ func failed(x *exchange.Exchange, l *link, f *fault.Fault) exchange.Verdict {
 		return refuseErr(x, status, f.Err, row.Page+orAddr(f.Detail, host))
 	case fault.ReadTimeout:
 		x.LogErr(errorlog.Error, "proxy_http", system(f), "AH01102: error reading status line from remote server %s", l.Target.Addr)
-		x.Logf(errorlog.Error, "proxy_http", "AH01103: read timeout")
+		x.Logf(errorlog.Debug, "proxy_http", "AH01103: read timeout")
 	case fault.ClosedEarly, fault.SendFailed:
 		x.LogErr(errorlog.Error, "proxy_http", system(f), "AH01102: error reading status line from remote server %s", l.Target.Addr)
 	case fault.BadHead:
-		x.LogErr(errorlog.Warn, "proxy_http", f.Err, "AH01106: bad HTTP/1.1 header or header read failure from remote server %s", l.Target.Addr)
+		logBadHead(x, f)
 	case fault.BadName:
-		x.LogErr(errorlog.Error, "http", f.Err, "AH02429: Response header name or value contains invalid characters, aborting request")
+		logBadField(x, f)
 		x.KeepAlive = false
+	case fault.BadStatusLine:
+		if f.Detail != "" {
+			return refuse(x, status, row.Page+": "+f.Detail)
+		}
 	case fault.BadFraming:
 		x.LogErr(errorlog.Error, "proxy_http", f.Err, "AH01110: error reading response")
 	}
@@ -108,6 +114,36 @@ func failed(x *exchange.Exchange, l *link, f *fault.Fault) exchange.Verdict {
 		return refuse(x, status, row.Page)
 	}
 	return exchange.Status(status)
+}
+
+// logBadHead tells of a head that ended early, broke a limit or is malformed:
+// first what httpd calls it where it has a name for it, then whose it was.
+func logBadHead(x *exchange.Exchange, f *fault.Fault) {
+	switch p, ok := errors.AsType[*wire.Problem](f.Err); {
+	case !ok:
+		err := system(f)
+		if err == nil {
+			err = io.EOF
+		}
+		x.LogErr(errorlog.Warn, "proxy_http", err, "AH10404: Error reading headers from backend")
+	case p.ID != "AH01106":
+		x.Logf(errorlog.Warn, "proxy_http", "%s: %s", p.ID, p.Text)
+	}
+	x.Logf(errorlog.Warn, "proxy_http", "AH01106: bad HTTP/1.1 header returned by %s (%s)", x.Path, x.Request.Method)
+}
+
+func logBadField(x *exchange.Exchange, f *fault.Fault) {
+	p, _ := errors.AsType[*wire.Problem](f.Err)
+	switch {
+	case p == nil:
+		x.LogErr(errorlog.Error, "http", f.Err, "AH02429: Response header name or value contains invalid characters, aborting request")
+	case p.ID == "AH02429":
+		x.Logf(errorlog.Error, "http", "AH02429: Response header name '%s' contains invalid characters, aborting request", f.Detail)
+	case p.ID == "AH02430":
+		x.Logf(errorlog.Error, "http", "AH02430: Response header '%s' value contains invalid characters, aborting request", f.Detail)
+	default:
+		x.Logf(errorlog.Error, "http", "%s: %s", p.ID, p.Text)
+	}
 }
 
 // statusClientGone is logged for an exchange whose client left before there

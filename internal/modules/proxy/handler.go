@@ -169,6 +169,9 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		url += "?" + rec.query
 	}
 	ask := balancer.Request{URL: url, Cookie: cookie}
+	if log := x.Logger(); log.Enabled("proxy_balancer", errorlog.Debug) || log.Enabled("proxy", errorlog.Debug) {
+		ask.Trace = true
+	}
 	if b.WantsKey() {
 		ask.Key, ask.HasKey = keyOf(x, b.Data().(*workerconf.Key))
 	}
@@ -186,6 +189,10 @@ func (h *handler) balance(x *exchange.Exchange, rec *record, b *balancer.Balance
 		}
 		h.tell(x, rec)
 		h.aim(x, rec, l, true)
+		if ask.Trace {
+			x.Logf(errorlog.Debug, "proxy_balancer", "AH01172: %s: worker (%s) rewritten to %s", b.Name(), rec.pick.Member.URL(),
+				l.scheme+"://"+l.host+rec.req.Prefix+rec.path)
+		}
 		v, o := h.carry(x, rec, l)
 		o.Safe = rec.req.Replay && !x.Begun && !rec.req.Streaming
 		verdict := b.Done(&rec.pick, o, now())

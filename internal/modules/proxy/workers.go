@@ -170,6 +170,7 @@ func (w *worker) link(f *fallback, h *house) *link {
 	l.Ping = l.ping
 	l.Acquire = p.Acquire.V
 	l.TTL = p.TTL.V
+	l.AddressTTL = max(p.AddressTTL.V, 0)
 	l.Min, l.Max = p.Min.V, p.Max.V
 	l.Smax = p.SMax.V
 	l.FieldSize = p.ResponseFieldSize.Or(workerconf.DefaultFieldSize)

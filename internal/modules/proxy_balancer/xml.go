@@ -13,9 +13,8 @@ import (
 
 // xml is the answer to ?xml=1: httpd's elements in httpd's order.
 //
-// Unlike httpd: acquire, ping and connectiontimeout are whole, in milliseconds
-// and seconds as the configuration has them. There only the part below a second
-// is printed, so that most values read 0.
+// Unlike httpd: acquire, ping and connectiontimeout are whole milliseconds.
+// There only the part below a second is printed, so that most values read 0.
 func (s *site) xml(list []manager.Status) []byte {
 	var buf bytes.Buffer
 	p := func(indent int, name string, value any) {
@@ -111,11 +110,11 @@ func writeMemberXML(print func(int, string, any), buf *bytes.Buffer, m *manager.
 			p("ping", c.Ping.V.Milliseconds())
 		}
 	}
-	if c.DisableReuse.Is && c.DisableReuse.V {
-		p("disablereuse", "On")
+	if c.DisableReuse.Is {
+		p("disablereuse", onOff(c.DisableReuse.V))
 	}
 	if c.ConnectTimeout.Is {
-		p("connectiontimeout", plainSeconds(c.ConnectTimeout.V))
+		p("connectiontimeout", c.ConnectTimeout.V.Milliseconds())
 	}
 	if c.Retry.Is {
 		p("retry", plainSeconds(c.Retry.V))

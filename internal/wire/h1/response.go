@@ -29,7 +29,8 @@ type ResponseOptions struct {
 // mod_proxy_http: one empty line in front, lone LF as line end, folded fields
 // (joined in new strings), a stray status line among the fields. Everything
 // else is a substring of head. r.Status, Reason, Version and Header are
-// overwritten, Body is left to the caller.
+// overwritten, Body is left to the caller. Of a field that is refused the name
+// is the last in r.Header, for the log.
 func ParseResponse(head string, r *message.Response, opt ResponseOptions) *Problem {
 	r.Status, r.Reason, r.Version = 0, "", message.HTTP11
 	r.Header.Fields = r.Header.Fields[:0]
@@ -84,6 +85,9 @@ func responseFields(head string, i int, h *message.Header, opt ResponseOptions) 
 		}
 		line, next, p := responseLine(head, i, limit)
 		if p != nil {
+			if name, _, ok := strings.Cut(line, ":"); ok {
+				fs = append(fs, message.Field{Name: name})
+			}
 			return p
 		}
 		i = next
@@ -100,6 +104,7 @@ func responseFields(head string, i int, h *message.Header, opt ResponseOptions) 
 			if name == "" {
 				return badHeaderEmpty
 			}
+			fs = append(fs, message.Field{Name: name})
 			return badHeaderName
 		}
 		fs = append(fs, message.Field{Name: name, Value: trimOWS(line[colon+1:]), Known: known})
@@ -109,7 +114,8 @@ func responseFields(head string, i int, h *message.Header, opt ResponseOptions) 
 
 // responseLine returns the field line at head[i:] with the lines folded onto
 // it, and where the next begins. Folds are joined as httpd joins them: the
-// line end goes, the blanks stay.
+// line end goes, the blanks stay. With badHeaderValue line is what stands before
+// the character that is refused.
 func responseLine(head string, i, limit int) (line string, next int, p *Problem) {
 	for {
 		end, n := lineEnd(head, i, true)
@@ -120,7 +126,7 @@ func responseLine(head string, i, limit int) (line string, next int, p *Problem)
 		case head[end] == 0:
 			return "", 0, badHeaderNUL
 		default:
-			return "", 0, badHeaderValue
+			return line + head[i:end], 0, badHeaderValue
 		}
 		if line == "" {
 			line = head[i:end]
