@@ -104,7 +104,7 @@ func (p *parser) comparison() boolFn {
 			p.unexpected("')'")
 		}
 		return a
-	case c == '-':
+	case c == '-' && !isDigit(p.peek(1)):
 		return p.unary()
 	case isLetter(c):
 		switch id := p.ident(0); id {
@@ -313,8 +313,9 @@ func (p *parser) part() word {
 	case c == '"' || c == '\'':
 		p.pos++
 		return p.stringUntil(c)
-	case isDigit(c):
+	case isDigit(c) || c == '-' && isDigit(p.peek(1)):
 		from := p.pos
+		p.pos++
 		for isDigit(p.peek(0)) {
 			p.pos++
 		}

@@ -346,18 +346,30 @@ type Prober interface {
 // Test implements expr.Vars.
 func (v *view) Test(t expr.Test, arg string) bool { return Test((*exchange.Exchange)(v), t, arg) }
 
-// Test runs a unary operator on a file or URL.
+// Test runs a unary operator on a file or URL. A URL that does not begin with a
+// slash is one beside the request's, as in ap_sub_req_lookup_uri, and so is a
+// file for -F.
 func Test(x *exchange.Exchange, t expr.Test, arg string) bool {
+	if t == expr.URLReach {
+		p, ok := x.Run.(Prober)
+		if !strings.HasPrefix(arg, "/") {
+			arg = x.Path[:strings.LastIndexByte(x.Path, '/')+1] + arg
+		}
+		return ok && p.Probe(x, arg, false, nil) < 400
+	}
 	if arg == "" {
 		return false
 	}
 	switch t {
-	case expr.URLReach:
-		p, ok := x.Run.(Prober)
-		return ok && p.Probe(x, arg, false, nil) < 400
 	case expr.FileReach:
 		p, ok := x.Run.(Prober)
-		if !ok || !filepath.IsAbs(arg) {
+		if !filepath.IsAbs(arg) {
+			dir := filepath.Dir(x.Mapped.Path) + "/"
+			if arg = filepath.Join(dir, arg); x.Mapped.Kind != exchange.File || !strings.HasPrefix(arg, dir) {
+				return false
+			}
+		}
+		if !ok {
 			return false
 		}
 		_, err := os.Stat(arg)

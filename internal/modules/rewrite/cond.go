@@ -163,7 +163,7 @@ func (n *cond) holds(r *run) bool {
 		}
 	case n.test != 0:
 		input = n.input.expand(r, nil)
-		ok = exprvars.Test(r.x, n.test, input)
+		ok = input != "" && exprvars.Test(r.x, n.test, input)
 	default:
 		input = n.input.expand(r, nil)
 		ok = n.verify(input)
