@@ -391,6 +391,7 @@ func (x *Exchange) Begin() error {
 		x.Out.Header, x.Always = x.Always, x.Out.Header
 		x.Always.Reset()
 	}
+	x.Out.Header.Unite(message.Vary)
 	x.Begun = true
 	err := x.Down.Begin(&x.Out)
 	if err != nil {

@@ -1,5 +1,7 @@
 package message
 
+import "strings"
+
 // Field is one header line as received: Name in its own spelling, Value
 // without the white space around it. Known is found once, by Lookup.
 type Field struct {
@@ -128,6 +130,43 @@ func (h *Header) Merge(name, value string) {
 		}
 	}
 	h.Fields = append(h.Fields, Field{name, value, k})
+}
+
+// Unite makes one field of a well-known list, in the place of the first, that
+// names each member once, with nothing but a comma between them (httpd's
+// fixup_vary). Letters' case does not tell members apart.
+func (h *Header) Unite(k Known) {
+	first, n := -1, 0
+	for i := range h.Fields {
+		if h.Fields[i].Known == k {
+			if n++; n == 1 {
+				first = i
+			}
+		}
+	}
+	if n == 0 || n == 1 && strings.IndexByte(h.Fields[first].Value, ',') < 0 {
+		return
+	}
+	var v string
+	for i := first; i < len(h.Fields); i++ {
+		if h.Fields[i].Known != k {
+			continue
+		}
+		for member := range Tokens(h.Fields[i].Value) {
+			switch {
+			case v == "":
+				v = member
+			case !HasToken(v, member):
+				v += "," + member
+			}
+		}
+	}
+	if v == "" {
+		return
+	}
+	h.Fields[first].Value = v
+	at := -1
+	h.DelFunc(func(f *Field) bool { at++; return at > first && f.Known == k })
 }
 
 // Del removes every field of that name.

@@ -27,26 +27,26 @@ func (s *Snapshot) Fail(x *exchange.Exchange, status int) {
 		x.Place = x.Server.Base
 	}
 	doc, ok := x.Place.Core.ErrorDocuments[status]
-	if ok && x.Prev != nil && x.Prev.Failing != 0 {
+	if x.Prev != nil && x.Prev.Failing != 0 && (ok || status >= 400) {
 		// The ErrorDocument itself failed: the first status stays, and the
 		// default page says so.
-		first := x.Prev.Failing
-		s.page(x, first, "<p>Additionally, a "+strconv.Itoa(status)+" "+message.ReasonOf(status)+
+		//
+		// Unlike httpd: the page names what failed with the document, and not
+		// once more the first error, because that is what must be found.
+		s.page(x, x.Prev.Failing, "<p>Additionally, a "+strconv.Itoa(status)+" "+message.ReasonOf(status)+
 			"\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>\n")
 		return
 	}
 	if !ok {
-		if x.Prev != nil && x.Prev.Failing != 0 && status >= 400 {
-			first := x.Prev.Failing
-			s.page(x, first, "<p>Additionally, a "+strconv.Itoa(status)+" "+message.ReasonOf(status)+
-				"\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>\n")
-			return
-		}
 		s.page(x, status, "")
 		return
 	}
 	if doc.Make != nil {
+		// %{REQUEST_STATUS} is this one; the head is made afterwards.
+		before := x.Out.Status
+		x.Out.Status = status
 		doc.Value = doc.Make(x)
+		x.Out.Status = before
 	}
 	switch doc.Kind {
 	case 't':

@@ -176,7 +176,7 @@ func (w *words) add(c *conf.Cmd, list *[]*op) error {
 // format compiles word i, the value of an op.
 func (w *words) format(c *conf.Cmd, o *op, i int) error {
 	value := w.word(i)
-	if len(value) > 5 && strings.EqualFold(value[:5], "expr=") && o.regex == nil {
+	if len(value) > 5 && strings.EqualFold(value[:5], "expr=") {
 		t, err := exprvars.Text(value[5:], "Can't parse value expression : ", w.at+i+1)
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func (o *op) setName(name string) {
 // none.
 func (o *op) applies(x *exchange.Exchange) bool {
 	if o.cond != nil {
-		return o.cond.Eval(exprvars.Of(x), nil)
+		return o.cond.Eval(exprvars.Varying(x), nil)
 	}
 	return o.env == "" || x.Env.Has(o.env) != o.unless
 }
