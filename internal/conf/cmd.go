@@ -131,12 +131,28 @@ func (c *Cmd) misplaced() error {
 		kin = InServer
 	}
 	switch {
-	case d.In&kin == 0:
+	case d.In&kin == 0, d.In&kin == InProxy:
 		return &diag.Err{Text: name + " not allowed in " + p.Title() + " context", Expected: d.where()}
 	case limited:
 		return &diag.Err{Text: title + " cannot occur within <Limit> or <LimitExcept> section", Expected: d.where()}
 	}
 	return &diag.Err{Text: title + " cannot occur within " + p.Title() + " section", Expected: d.where()}
+}
+
+// Outside refuses a directive that stands, at whatever depth, in a section of
+// these kinds (httpd's ap_check_cmd_context).
+func (c *Cmd) Outside(x Context) error {
+	if x&InLimit != 0 && c.Methods != nil {
+		return errors.New(c.Node.Title() + " cannot occur within <Limit> or <LimitExcept> section")
+	}
+	for _, kind := range [...]Context{InDirectory, InLocation, InFiles, InProxy, InIf} {
+		for s := c.Scope; s != nil; s = s.Outer {
+			if s.Kind == kind && x&kind != 0 {
+				return errors.New(c.Node.Title() + " cannot occur within <" + s.Section.Name + "> section")
+			}
+		}
+	}
+	return nil
 }
 
 // where says in which places the directive may stand.

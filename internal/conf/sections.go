@@ -115,6 +115,9 @@ func (c *Cmd) condition() error {
 // readCondition reads the expression; before are the sections of the scope so
 // far.
 func (sec *Section) readCondition(c *Cmd, before []*Section) error {
+	if c.Directive.Name == "Else" && c.Raw != "" {
+		return &diag.Err{Text: "<Else> does not take an argument", Word: 1}
+	}
 	if sec.Else {
 		var last *Section
 		for _, s := range before {
@@ -122,25 +125,19 @@ func (sec *Section) readCondition(c *Cmd, before []*Section) error {
 				last = s
 			}
 		}
-		switch {
-		case last == nil:
-			return &diag.Err{Text: "<ElseIf> or <Else> section without previous <If> section in same scope", Expected: "<If> in front of it"}
-		case last.Cond == nil:
-			return &diag.Err{Text: "<ElseIf> or <Else> section after <Else> section in same scope", Expected: "<If> in front of it"}
+		if last == nil || last.Cond == nil {
+			return &diag.Err{Text: "<Else> or <ElseIf> section without previous <If> or <ElseIf> section in same scope", Expected: "<If> in front of it"}
 		}
 	}
 	arg, rest := syntax.Word(c.Raw)
 	if c.Directive.Name == "Else" {
-		if c.Raw != "" {
-			return &diag.Err{Text: "<Else> does not take an argument", Word: 1}
-		}
 		return nil
 	}
 	if arg == "" {
 		return c.needsMore()
 	}
 	if rest != "" {
-		return &diag.Err{Text: "Multiple " + c.Node.Title() + " arguments not (yet) supported.", Expected: "the whole expression between quotes", Word: 2}
+		return &diag.Err{Text: "Multiple " + c.Node.Title() + " arguments not supported.", Expected: "the whole expression between quotes", Word: 2}
 	}
 	var err error
 	sec.Arg = arg
@@ -167,8 +164,11 @@ func limit(c *Cmd, args []string) error {
 	}
 	if outer := ld.methods; outer != nil {
 		m = outer.and(m)
-		if m == nil {
+		switch {
+		case m == nil:
 			return errors.New(c.Node.Title() + " directive excludes all methods")
+		case m.Except == outer.Except && len(m.Names) == len(outer.Names):
+			return errors.New(c.Node.Title() + " directive specifies methods already excluded")
 		}
 	}
 	before := ld.methods
@@ -182,7 +182,13 @@ func limit(c *Cmd, args []string) error {
 func (m *MethodSet) and(n *MethodSet) *MethodSet {
 	switch {
 	case m.Except && n.Except:
-		return &MethodSet{Names: append(slices.Clone(m.Names), n.Names...), Except: true}
+		names := slices.Clone(m.Names)
+		for _, name := range n.Names {
+			if m.Has(name) {
+				names = append(names, name)
+			}
+		}
+		return &MethodSet{Names: names, Except: true}
 	case m.Except:
 		m, n = n, m
 	}

@@ -13,7 +13,10 @@ import (
 // ifVersion is <IfVersion [!][op] version>.
 func ifVersion(c *Cmd, args []string) error {
 	op, rest := syntax.Word(c.Raw)
-	version, _ := syntax.Word(rest)
+	version, rest := syntax.Word(rest)
+	if rest != "" {
+		return &diag.Err{Text: c.Node.Title() + " directive missing closing '>'", Expected: "an operator and a version", Word: 3}
+	}
 	if version == "" {
 		op, version = "=", op
 	}

@@ -101,7 +101,8 @@ type Exchange struct {
 	// Claimed: User was not proved. Only the access log may show it.
 	Claimed bool
 
-	// Line is the request line of a head that was not understood; "" else.
+	// Line is the request line of a head that was refused, with a NUL or LF at
+	// its end where that ended it; "" else.
 	Line string
 
 	// Mapped says where the URL leads; filled in phase Translate.

@@ -8,9 +8,6 @@ import (
 	wire "sallyport/internal/wire/h1"
 )
 
-// maxRedirects bounds internal redirects of one exchange (LimitInternalRecursion).
-const maxRedirects = 10
-
 // Address is the virtual hosts of one local address of this snapshot: what a
 // connection looks up once.
 type Address struct {
@@ -123,7 +120,7 @@ func (s *Snapshot) handle(x *exchange.Exchange) exchange.Verdict {
 	}
 	v := x.First(exchange.Handle)
 	if v == exchange.Declined && x.Request.Method == "TRACE" {
-		return trace(x)
+		return trace(x) // of a proxied URL, for Max-Forwards ends here
 	}
 	return v
 }
@@ -155,6 +152,9 @@ func (s *Snapshot) lead(x *exchange.Exchange) exchange.Verdict {
 	}
 	if v == exchange.OK {
 		x.Place = x.Server.Locate(x)
+	}
+	if x.Request.Method == "TRACE" && x.Mapped.Kind != exchange.Proxied && x.Sub == 0 {
+		return trace(x) // whatever is there, and whoever may see it, as in httpd
 	}
 	return s.ask(x)
 }
@@ -202,8 +202,8 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 	for p := x.Prev; p != nil; p = p.Prev {
 		depth++
 	}
-	if depth >= maxRedirects {
-		x.Logf(errorlog.Error, "core", "AH00124: Request exceeded the limit of %d internal redirects due to probable configuration error.", maxRedirects)
+	if most := x.Server.Core.Redirects; depth >= most {
+		x.Logf(errorlog.Error, "core", "AH00124: Request exceeded the limit of %d internal redirects due to probable configuration error. Use 'LimitInternalRecursion' to increase the limit if necessary. Use 'LogLevel debug' to get a backtrace.", most)
 		return exchange.Status(500)
 	}
 	prev := &exchange.Prev{

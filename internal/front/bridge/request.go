@@ -269,7 +269,7 @@ func (h *Head) Request(x *exchange.Exchange, set *exchange.ServerSettings, conne
 	if p != nil {
 		return false, p
 	}
-	if v, ok := r.Header.Known(message.Expect); ok && !message.EqualFold(v, "100-continue") {
+	if v, ok := r.Header.Known(message.Expect); ok && v != "" && !message.EqualFold(v, "100-continue") {
 		return false, problemExpect
 	}
 	r.Header.Join()

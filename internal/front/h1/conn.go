@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -481,7 +482,7 @@ func (c *conn) parse(x *exchange.Exchange, head string, lim *wire.Limits) *wire.
 		return p
 	}
 	if v, ok := x.Request.Header.Known(message.Expect); ok && x.Request.Version >= message.HTTP11 &&
-		!message.EqualFold(v, "100-continue") {
+		v != "" && !message.EqualFold(v, "100-continue") {
 		return problemExpect
 	}
 	x.Request.Header.Join()
@@ -573,21 +574,28 @@ func (c *conn) badHead(p *wire.Problem, head string) {
 	if c.x == nil {
 		c.newExchange()
 	}
-	if c.x.Request.Target == "" {
-		c.x.Line = firstLine(head)
+	c.x.Line = lineOf(head)
+	if strings.HasSuffix(c.x.Line, " HTTP/1.1") {
+		c.x.Request.Version = message.HTTP11
 	}
 	c.x.KeepAlive = false
 	c.next = goodbye
 	c.visit.Refuse(c.x, p.Status, p.Error())
 }
 
-func firstLine(head string) string {
-	for i := 0; i < len(head); i++ {
-		if head[i] == '\n' || head[i] == '\r' {
-			return head[:i]
-		}
+// lineOf is the request line of a refused head as httpd logs it: the first
+// three words with one blank between them. One that has no proper end keeps
+// its NUL or LF as the last byte.
+func lineOf(head string) string {
+	end := strings.IndexAny(head, "\x00\r\n")
+	switch {
+	case end < 0:
+		end = len(head)
+	case head[end] != '\r':
+		return head[:end+1]
 	}
-	return head
+	words := strings.FieldsFunc(head[:end], func(r rune) bool { return r == ' ' || r == '\t' })
+	return strings.Join(words[:min(len(words), 3)], " ")
 }
 
 // room makes space for the next read.

@@ -120,6 +120,9 @@ const script = "cgi-script"
 
 func setAlias(handler string) conf.Setter {
 	return func(c *conf.Cmd, args []string) error {
+		if err := c.Outside(conf.InLimit); err != nil {
+			return err
+		}
 		if len(args) == 2 && args[1] != "" {
 			if c.Scope.Section != nil {
 				return &diag.Err{

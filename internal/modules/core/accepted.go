@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,6 +95,13 @@ func checkFlush(c *conf.Cmd, args []string) error {
 	return nil
 }
 
+func checkXMLBody(c *conf.Cmd, args []string) error {
+	if number(args[0]) < 0 {
+		return &diag.Err{Text: "LimitXMLRequestBody requires a non-negative integer.", Word: 1}
+	}
+	return nil
+}
+
 func checkSize(c *conf.Cmd, args []string) error {
 	if n := number(args[0]); n < 0 {
 		return &diag.Err{Text: "Invalid " + c.Directive.Name + " value: " + args[0], Word: 1}
@@ -143,6 +151,26 @@ func checkRegexOptions(c *conf.Cmd, args []string) error {
 		}
 	}
 	c.Warn("RegexDefaultOptions has no effect", "write the options into the patterns: (?i) (?s)")
+	return nil
+}
+
+// cosmetic are filters whose absence changes how many bytes travel, not what
+// they say.
+var cosmetic = []string{"none", "deflate", "brotli_compress"}
+
+// setFilter is SetOutputFilter and SetInputFilter: there are no filters, which
+// is fine for some and an error for those without which answers or uploads
+// would be wrong.
+func setFilter(c *conf.Cmd, args []string) error {
+	for name := range strings.SplitSeq(args[0], ";") {
+		switch out := c.Directive.Name == "SetOutputFilter"; {
+		case strings.EqualFold(name, "none"):
+		case out && slices.Contains(cosmetic, strings.ToLower(name)):
+			c.Warn("SetOutputFilter "+name+" has no effect: Sallyport does not compress", "")
+		default:
+			return &diag.Err{Text: c.Directive.Name + ": there is no filter " + name, Hint: "Sallyport passes bodies on as they are", Word: 1}
+		}
+	}
 	return nil
 }
 

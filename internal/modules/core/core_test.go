@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -585,9 +584,8 @@ func TestPlace(t *testing.T) {
 }
 
 // TestTable holds the table against what httpd 2.4 lists for its core, HTTP
-// core and event MPM; what is left out is named here.
+// core and event MPM.
 func TestTable(t *testing.T) {
-	missing := strings.Fields("SetInputFilter SetOutputFilter") // filters are still to come
 	have := map[string]bool{}
 	for _, r := range rooms {
 		for _, d := range r.Directives {
@@ -609,8 +607,8 @@ func TestTable(t *testing.T) {
 		KeepAliveTimeout MaxKeepAliveRequests KeepAlive ListenBacklog ListenCoresBucketsRatio Listen SendBufferSize ReceiveBufferSize
 		ListenTCPDeferAccept StartServers ServerLimit MinSpareThreads MaxSpareThreads MaxClients MaxRequestWorkers ThreadsPerChild
 		ThreadLimit AsyncRequestWorkerFactor GracefulShutdownTimeout User Group ChrootDir Suexec RequestReadTimeout`) {
-		if have[name] == slices.Contains(missing, name) {
-			t.Errorf("%s: in the table: %v", name, have[name])
+		if !have[name] {
+			t.Errorf("%s is not in the table", name)
 		}
 	}
 }

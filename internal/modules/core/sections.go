@@ -213,8 +213,8 @@ func setAllowOverride(c *conf.Cmd, d *DirConf, args []string) error {
 		name, value, has := strings.Cut(strings.ToLower(w), "=")
 		switch {
 		case name == "options" && has:
-			for opt := range strings.SplitSeq(value, ",") {
-				if _, ok := optionNames[opt]; !ok && opt != "none" && opt != "all" {
+			for opt := range strings.SplitSeq(w[len(w)-len(value):], ",") {
+				if low := strings.ToLower(opt); optionNames[low] == 0 && low != "none" && low != "all" {
 					return &diag.Err{Text: "Illegal option " + opt, Word: i + 1}
 				}
 			}

@@ -79,7 +79,7 @@ var directives = []conf.Directive{
 	{Name: "LogLevel", In: anywhere, Args: conf.Each, Help: "what is worth logging: a level, or module:level", Set: Dir.Do(setLogLevel)},
 
 	// Accepted without effect (accepted.go).
-	Accept("AccessFileName", servers, conf.Each, "names of .htaccess files", whyNoHtaccess, nil),
+	Accept("AccessFileName", servers, conf.Many, "names of .htaccess files", whyNoHtaccess, nil),
 	Accept("EnableMMAP", anywhere, conf.One, "map files into memory", "files are sent by the system or read, never mapped", checkOnOff),
 	Accept("ContentDigest", anywhere, conf.Flag, "add Content-MD5 fields", "Content-MD5 is no field of HTTP any more (RFC 7231, appendix B)", nil),
 	Accept("QualifyRedirectURL", anywhere, conf.Flag, "write REDIRECT_URL with scheme and host", "REDIRECT_URL always holds a path", nil),
@@ -88,7 +88,7 @@ var directives = []conf.Directive{
 	Accept("RLimitCPU", anywhere, conf.OneTwo, "seconds of processor time for programs", whyNoCGI, nil),
 	Accept("RLimitMEM", anywhere, conf.OneTwo, "bytes of memory for programs", whyNoCGI, nil),
 	Accept("RLimitNPROC", anywhere, conf.OneTwo, "number of programs per user", whyNoCGI, nil),
-	Accept("LimitXMLRequestBody", anywhere, conf.One, "bytes of XML in a request", "Sallyport has no WebDAV", nil),
+	Accept("LimitXMLRequestBody", anywhere, conf.One, "bytes of XML in a request", "Sallyport has no WebDAV", checkXMLBody),
 	Accept("ReadBufferSize", anywhere, conf.One, "bytes read at a time", whyBuffers, checkUint),
 	Accept("FlushMaxThreshold", servers, conf.One, "bytes held back at most", whyBuffers, checkUint),
 	Accept("FlushMaxPipelined", servers, conf.One, "responses held back at most", whyBuffers, checkFlush),
@@ -101,6 +101,8 @@ var directives = []conf.Directive{
 	Accept("ThreadStackSize", top, conf.One, "bytes of stack per thread", whyMemory, checkSize),
 	{Name: "ExtendedStatus", In: top, Args: conf.Flag, Help: "count requests for server-status; On where mod_status is loaded", Set: Process.Flag(func(p *ProcessConf) *conf.Opt[bool] { return &p.ExtendedStatus })},
 	{Name: "SeeRequestTail", In: top, Args: conf.Flag, Help: "show the end of long request lines on server-status, not the beginning", Set: Process.Flag(func(p *ProcessConf) *conf.Opt[bool] { return &p.RequestTail })},
+	{Name: "SetOutputFilter", In: anywhere, Args: conf.One, Help: "filters of responses: there are none; DEFLATE and BROTLI_COMPRESS may be named", Set: setFilter},
+	{Name: "SetInputFilter", In: anywhere, Args: conf.One, Help: "filters of request bodies: there are none", Set: setFilter},
 	{Name: "MergeTrailers", In: servers, Args: conf.Flag, Help: "make trailers part of the header", Set: warnMergeTrailers},
 	{Name: "RegexDefaultOptions", In: top, Args: conf.Many, Help: "options of all regular expressions", Set: checkRegexOptions},
 	{Name: "NameVirtualHost", In: servers, Args: conf.One, Help: "of old", Set: warnNameVirtualHost},

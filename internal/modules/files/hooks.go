@@ -104,8 +104,6 @@ func (w *place) handle(x *exchange.Exchange) exchange.Verdict {
 	case "GET", "HEAD", "POST":
 	case "OPTIONS":
 		return options(x)
-	case "TRACE":
-		return exchange.Declined
 	default:
 		x.Always.Set("Allow", allow(x))
 		if !known(x, method) {

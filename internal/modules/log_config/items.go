@@ -208,7 +208,14 @@ func fileName(e *entry) {
 	switch m := &e.x.Mapped; m.Kind {
 	case exchange.Proxied:
 		e.b = append(e.b, "proxy:"...)
-		e.b = logfile.AppendEscaped(e.b, m.Path)
+		url := ""
+		if p, ok := e.x.Proxy.(interface{ URL() string }); ok {
+			url = p.URL()
+		}
+		if url == "" {
+			url = m.URL()
+		}
+		e.b = logfile.AppendEscaped(e.b, url)
 	case exchange.File:
 		e.text(m.Path)
 	default:
@@ -291,6 +298,9 @@ func (e *entry) currentMethod() string {
 	if m := e.x.Request.Method; m != "" {
 		return m
 	}
+	if unended(e.x.Line) {
+		return ""
+	}
 	m, _, _ := strings.Cut(e.x.Line, " ")
 	return m
 }
@@ -363,7 +373,7 @@ func requestLine(string, bool) appender {
 				e.b = logfile.AppendEscaped(e.b, method+" "+hidePassword(target)+" "+version)
 				return
 			}
-			e.b = logfile.AppendEscaped(e.b, x.Line)
+			e.b = logfile.AppendEscaped(e.b, strings.TrimSuffix(x.Line, "\x00"))
 			return
 		case x.Request.Method == "":
 			dash(e)
@@ -435,12 +445,18 @@ func path(_ string, original bool) appender {
 			e.text(x.Path)
 		case x.RawPath != "":
 			e.text(x.RawPath)
-		case x.Line != "":
+		case x.Line != "" && !unended(x.Line):
 			e.text(pathOf(x.Line))
 		default:
 			dash(e)
 		}
 	}
+}
+
+// unended reports whether a request line broke off at a NUL or a lone LF, so
+// that nothing of it counts.
+func unended(line string) bool {
+	return line != "" && (line[len(line)-1] == 0 || line[len(line)-1] == '\n')
 }
 
 // pathOf finds the path in a request line that was not understood; httpd takes

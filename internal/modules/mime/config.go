@@ -206,6 +206,9 @@ func noFilter(name string, args conf.Arity, help string) conf.Directive {
 // multiviewsMatch accepts what httpd accepts; there is no negotiation to set
 // up.
 func multiviewsMatch(c *conf.Cmd, args []string) error {
+	if err := c.Outside(conf.InLocation | conf.InLimit); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return &diag.Err{Text: "MultiviewsMatch requires at least one argument, " + c.Directive.Help}
 	}

@@ -126,7 +126,7 @@ func (h *handler) mayPass(x *exchange.Exchange) exchange.Verdict {
 		n, err := strconv.ParseInt(v, 10, 64)
 		switch {
 		case err != nil || n < 0:
-			return refuse(x, 400, "Max-Forwards value '"+v+"' could not be parsed")
+			return refuse(x, 400, "Max-Forwards request header could not be parsed")
 		case n > 0:
 		case x.Request.Method == "OPTIONS":
 			return answerOptions(x)

@@ -16,7 +16,10 @@ func setMember(c *conf.Cmd, args []string) error {
 	name, url := "", ""
 	haveName := section != nil
 	if haveName {
-		name = sectionPath(section)
+		name = section.Arg
+		if section.Kind == conf.InIf {
+			name = "*if" // as httpd calls it: no balancer's name
+		}
 	}
 	var params []param
 	for i, word := range syntax.Words(args[0]) {

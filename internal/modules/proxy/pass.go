@@ -97,7 +97,7 @@ func (l *lines) add(c *conf.Cmd, n line) {
 // setPass reads ProxyPass and ProxyPassMatch.
 func setPass(c *conf.Cmd, args []string) error {
 	match := strings.EqualFold(c.Directive.Name, "ProxyPassMatch")
-	if err := outsideFiles(c); err != nil {
+	if err := c.Outside(nowhere); err != nil {
 		return err
 	}
 	section := c.Scope.Section
@@ -105,7 +105,7 @@ func setPass(c *conf.Cmd, args []string) error {
 	var params []param
 	real, havePath, haveReal := "", false, false
 	if section != nil {
-		a.path, havePath = sectionPath(section), true
+		a.path, havePath = section.Arg, true
 	}
 	isRegex := match
 	for i, word := range syntax.Words(args[0]) {
@@ -297,24 +297,8 @@ func setParam(list []param, key, value string) []param {
 	return append(list, param{key, value})
 }
 
-// sectionPath is the path a section gives to the directives inside of it.
-func sectionPath(s *conf.Section) string {
-	if s.Kind == conf.InIf {
-		return "*If" // as in httpd: no path, and no regular expression
-	}
-	return s.Arg
-}
-
-// outsideFiles refuses a directive inside <Directory> and <Files>, where
-// nothing is proxied.
-func outsideFiles(c *conf.Cmd) error {
-	for s := c.Scope; s != nil; s = s.Outer {
-		if s.Kind == conf.InDirectory || s.Kind == conf.InFiles {
-			return &diag.Err{Text: c.Directive.Name + " cannot occur within <" + s.Section.Name + "> section"}
-		}
-	}
-	return nil
-}
+// nowhere is where ProxyPass and ProxyPassReverse can't stand.
+const nowhere = conf.InDirectory | conf.InFiles | conf.InIf | conf.InLimit
 
 // hasGlob reports whether a path holds shell wildcards: ?, *, or brackets
 // (apr_fnmatch_test).

@@ -31,6 +31,7 @@ type record struct {
 	// refuse is the status that phase Fixup ends the exchange with; 0: none.
 	refuse int
 
+	to      *link // the worker it was last directed at
 	req     backend.Request
 	upgrade string // the client's Upgrade, if it may be passed on
 	expects bool   // the client sent Expect: 100-continue
@@ -63,6 +64,19 @@ func (rec *record) reset() {
 	clear(vars)
 	*rec = record{clean: true, pick: pick, vars: vars[:0], authority: -1}
 	rec.req.Header = h
+}
+
+// URL is what a backend was asked for last; "" before any was. For the log.
+func (rec *record) URL() string {
+	if rec.to == nil {
+		return ""
+	}
+	r := &rec.req
+	url := rec.to.scheme + "://" + rec.to.host + r.Prefix + r.Path
+	if r.HasQuery {
+		url += "?" + r.Query
+	}
+	return url
 }
 
 // Recycle forgets the exchange when it ends; the record stays with it in the

@@ -226,6 +226,7 @@ func (h *handler) environment(x *exchange.Exchange, r *backend.Request) {
 // balancer: its own path goes in front.
 func (h *handler) aim(x *exchange.Exchange, rec *record, l *link, member bool) {
 	r := &rec.req
+	rec.to = l
 	if !h.preserveHost {
 		r.Host = l.host
 	}

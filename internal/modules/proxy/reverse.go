@@ -23,12 +23,12 @@ type cookieRule struct {
 // setReverse reads ProxyPassReverse: inside a section its path is the first
 // half of the pair.
 func setReverse(c *conf.Cmd, d *dirConf, args []string) error {
-	if err := outsideFiles(c); err != nil {
+	if err := c.Outside(nowhere); err != nil {
 		return err
 	}
 	r := reverse{}
 	if s := c.Scope.Section; s != nil {
-		r.fake, r.real = sectionPath(s), args[0]
+		r.fake, r.real = s.Arg, args[0]
 		if len(args) > 1 && !strings.EqualFold(args[1], "interpolate") {
 			return &diag.Err{
 				Text: "ProxyPassReverse can not have a path when defined in a location",

@@ -118,6 +118,10 @@ func parseTarget(text string, regex bool) (target, error) {
 	t.Socket = socket
 	scheme, rest, found := strings.Cut(url, "://")
 	if !found || !isScheme(scheme) {
+		first, _, _ := strings.Cut(url, "/")
+		if before, _, colon := strings.Cut(first, ":"); colon && !isScheme(before) {
+			return t, badTarget("Unable to parse URL: " + text)
+		}
 		return t, badTarget("URL must be absolute!: " + text)
 	}
 	t.Scheme = strings.ToLower(scheme)

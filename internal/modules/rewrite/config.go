@@ -90,7 +90,7 @@ var directives = []conf.Directive{
 			return nil
 		}},
 	{Name: "RewriteOptions", In: everywhere, Args: conf.Each, Help: "List of option strings to set", Set: setOption},
-	{Name: "RewriteBase", In: conf.Sections, Args: conf.One, Help: "the base URL of the per-directory context", Set: setBase},
+	{Name: "RewriteBase", In: conf.Anywhere, Args: conf.One, Help: "the base URL of the per-directory context", Set: setBase},
 	{Name: "RewriteCond", In: everywhere, Args: conf.Raw, Help: "an input string and a to be applied regexp-pattern", Set: setCond},
 	{Name: "RewriteRule", In: everywhere, Args: conf.Raw, Help: "an URL-applied regexp-pattern and a substitution URL", Set: setRule},
 	{Name: "RewriteMap", In: conf.Servers, Args: conf.TwoThree, Help: "a mapname and a filename and options", Set: setMap},
@@ -160,6 +160,9 @@ func setOption(c *conf.Cmd, args []string) error {
 }
 
 func setBase(c *conf.Cmd, args []string) error {
+	if c.Scope.Section == nil {
+		return &diag.Err{Text: "RewriteBase: only valid in per-directory config files", Expected: "RewriteBase in " + conf.Sections.String()}
+	}
 	if args[0] == "" || args[0][0] != '/' {
 		return &diag.Err{Text: "RewriteBase: argument is not a valid URL", Expected: "a path that begins with /", Word: 1}
 	}

@@ -79,7 +79,8 @@ func ParseTarget(r *message.Request, opt Options) (Target, *Problem) {
 		if !validAuthority(authority, opt) {
 			return t, problemAuthority
 		}
-		override(r, host, authority)
+		// Unlike httpd: also where the scheme is not the connection's.
+		override(r, host, strings.ToLower(authority))
 	}
 	if i := strings.IndexByte(t.Path, '?'); i >= 0 && t.Form != AsteriskForm {
 		t.Path, t.Query, t.HasQuery = t.Path[:i], t.Path[i+1:], true
