@@ -74,6 +74,9 @@ func (s *stream) receive(p []byte) (int, error) {
 		if typ == frameHeaders {
 			return 0, s.readTrailer()
 		}
+		if s.r.left == 0 && !s.c.calmly() {
+			return 0, &fault{errExcessiveLoad, false, "too many empty frames"}
+		}
 	}
 	if int64(len(p)) > s.r.left {
 		p = p[:s.r.left]

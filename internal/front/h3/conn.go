@@ -285,10 +285,7 @@ func (c *conn) heed(r *reader) error {
 		} else if err := r.skip(); err != nil {
 			return err
 		}
-		c.mu.Lock()
-		calm := c.calm.Frame(c.f.Watch.Now())
-		c.mu.Unlock()
-		if !calm {
+		if !c.calmly() {
 			return &fault{errExcessiveLoad, false, "too many frames that lead nowhere"}
 		}
 		if typ, err = r.next(); err != nil {
@@ -299,6 +296,13 @@ func (c *conn) heed(r *reader) error {
 			return &fault{errFrameUnexpected, false, "frame of the wrong stream"}
 		}
 	}
+}
+
+// calmly counts a frame that leads nowhere; false: it was one too many.
+func (c *conn) calmly() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calm.Frame(c.f.Watch.Now())
 }
 
 // checkSettings reads the client's parameters; none of them matters to us.

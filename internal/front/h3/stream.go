@@ -243,7 +243,7 @@ func (s *stream) finish() {
 	begun := s.out.begun
 	s.out.drop()
 	exchange.Put(s.x)
-	if gone && !begun {
+	if gone && !begun || f != nil {
 		s.vain()
 	}
 }
