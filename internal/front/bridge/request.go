@@ -102,6 +102,7 @@ func (h *Head) pseudo(name, value string) error {
 }
 
 func (h *Head) field(to *message.Header, name, value string) error {
+	value = trim(value)
 	if err := checkField(name, value); err != nil {
 		return err
 	}
@@ -113,6 +114,7 @@ func (h *Head) field(to *message.Header, name, value string) error {
 		}
 	case message.Host:
 		// One that repeats :authority is nothing new.
+		// Unlike httpd: another one is not ignored, because RFC 9113 §8.3.1 says so.
 		if f := &to.Fields[0]; f.Value == "" && (h.Authority == "" || message.EqualFold(h.Authority, value)) {
 			f.Value = value
 			return nil
@@ -134,6 +136,10 @@ func (h *Head) field(to *message.Header, name, value string) error {
 	return nil
 }
 
+// trim takes away the white space around a field's value, which RFC 9113 §8.2.1
+// forbids and clients send all the same; mod_http2 does so too.
+func trim(value string) string { return strings.Trim(value, " \t") }
+
 // checkField holds a field, or one of a trailer section, to RFC 9113 §8.2.
 func checkField(name, value string) error {
 	if name == "" {
@@ -146,12 +152,6 @@ func checkField(name, value string) error {
 	}
 	if Forbidden(message.Lookup(name)) {
 		return Malformed("field of a connection")
-	}
-	if value == "" {
-		return nil
-	}
-	if c, d := value[0], value[len(value)-1]; c == ' ' || c == '\t' || d == ' ' || d == '\t' {
-		return Malformed("white space around a field value")
 	}
 	if strings.ContainsAny(value, "\x00\r\n") {
 		return Malformed("field value with a forbidden byte")
@@ -312,7 +312,7 @@ func (t *Trailer) Add(name, value string, limit int) error {
 	if err := checkField(name, value); err != nil {
 		return err // also for a pseudo-field
 	}
-	t.Header.Add(Title(name), value)
+	t.Header.Add(Title(name), trim(value))
 	return nil
 }
 
