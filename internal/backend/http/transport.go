@@ -36,7 +36,7 @@ type conn struct {
 	req  *backend.Request
 
 	out  [3][]byte // what is still to be sent of head and the body's first bytes
-	head []byte    // the request's head; borrowed
+	head []byte    // the request's head; borrowed until it is sent
 	in   []byte    // read buffer; nil while waiting for an answer
 	r, w int       // unread: in[r:w]
 
@@ -238,6 +238,10 @@ func (c *conn) receive(fd uintptr) bool {
 			}
 		}
 		c.unsent = false
+		// While we wait, another exchange has a use for it, and for what is in
+		// the processor's cache.
+		buffer.Put(c.head)
+		c.head = nil
 		if c.sender != nil && !c.sender.hold {
 			c.x.Down.Waiting(nil)
 			err := c.startSender()

@@ -209,7 +209,7 @@ func (b *body) read(p []byte) (int, error) {
 				if err != nil {
 					return 0, err
 				}
-				c.w += n
+				c.filled(n)
 			}
 			src := c.in[c.r:c.w]
 			if rem := b.chunks.Remaining(); rem > 0 && int64(len(src)) > int64(len(p)) {

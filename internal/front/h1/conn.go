@@ -112,6 +112,7 @@ type kit struct {
 
 	in       []byte // read buffer; nil while there is nothing in it
 	r, w     int    // unread: in[r:w]
+	drained  bool   // the last read had room for more than there was
 	searched int    // bytes of in[r:w] that HeadEnd has seen
 
 	inside bool // within the callback of RawConn.Read: no blocking reads
@@ -324,7 +325,7 @@ func (c *conn) await() {
 	for !c.buffered() {
 		c.room()
 		n, err := c.stream().Read(c.in[c.w:])
-		c.w += n
+		c.filled(n)
 		if n == 0 {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				c.ended()
@@ -344,7 +345,7 @@ func (c *conn) ready(fd uintptr) bool {
 		}
 		return false
 	}
-	drained := false
+	once := false
 	for {
 		c.inside = true
 		stop := c.buffered()
@@ -352,7 +353,7 @@ func (c *conn) ready(fd uintptr) bool {
 		if stop {
 			return true
 		}
-		if drained {
+		if once {
 			c.shrink()
 			return false
 		}
@@ -366,13 +367,13 @@ func (c *conn) ready(fd uintptr) bool {
 		}
 		switch {
 		case n > 0:
-			c.w += n
-			// There was no more than that, and the next bytes will be told of:
+			c.filled(n)
+			// If there was no more than that, the next bytes will be told of:
 			// to ask again would cost a system call per request. Only the end of
 			// the stream may have come along untold; clients that say all at
 			// once and leave do so at their first request, so others may learn
 			// it late, when the connection is parked.
-			drained = c.w < len(c.in) && c.client.Served > 0 && c.secure == nil
+			once = c.drained && c.client.Served > 0 && c.secure == nil
 		case err == syscall.EAGAIN:
 			c.shrink()
 			return false
@@ -524,6 +525,9 @@ func (c *conn) newExchange() {
 func (c *conn) serve() {
 	x := c.x
 	c.guard.Disarm()
+	if c.body.kind == wire.NoBody {
+		c.shrink() // the head is a string by now
+	}
 	c.visit.Serve(x)
 	switch {
 	case c.out.upgraded || x.Aborted || c.out.err != nil:
@@ -544,7 +548,7 @@ func (c *conn) serve() {
 // sent nothing behind it: closing can destroy nothing.
 func (c *conn) said() bool {
 	v, ok := c.x.Request.Header.Known(message.Connection)
-	return ok && message.HasToken(v, "close") && c.body.ended() && c.r == c.w && c.w < len(c.in)
+	return ok && message.HasToken(v, "close") && c.body.ended() && c.r == c.w && c.drained
 }
 
 // finish ends an exchange, or the attempt at one.
@@ -596,6 +600,12 @@ func lineOf(head string) string {
 	}
 	words := strings.FieldsFunc(head[:end], func(r rune) bool { return r == ' ' || r == '\t' })
 	return strings.Join(words[:min(len(words), 3)], " ")
+}
+
+// filled notes that n bytes were read into the room.
+func (c *conn) filled(n int) {
+	c.w += n
+	c.drained = c.w < len(c.in)
 }
 
 // room makes space for the next read.
