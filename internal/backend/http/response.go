@@ -522,10 +522,10 @@ func (c *conn) fillPipe(x *exchange.Exchange, p *pipe.Pipe) error {
 	}
 }
 
-// Discard implements backend.Reply: a short rest is read, for the sake of the
-// connection.
+// Discard implements backend.Reply: a short rest is read, for the sake of a
+// connection that can be kept.
 func (c *conn) Discard() {
-	for n := 0; !c.bodyEnd && n < buffer.Large && c.r < c.w; {
+	for n := 0; c.keep && !c.bodyEnd && n < buffer.Large && c.r < c.w; {
 		data, err := c.next(buffer.Large)
 		n += len(data)
 		if err != nil {

@@ -17,10 +17,16 @@ func (h *handler) filter(x *exchange.Exchange, l *link) {
 	out := &x.Out.Header
 	hop := connectionList(out)
 	noLength := x.Out.Status == 204 || x.Out.Status == 304 || out.Has(message.TransferEncoding)
+	typed := false
 	kept := out.Fields[:0]
 	for i := range out.Fields {
 		f := &out.Fields[i]
 		switch f.Known {
+		case message.ContentType:
+			if typed {
+				continue // the first one counts, as in httpd
+			}
+			typed = true
 		case message.Connection, message.ProxyConnection, message.KeepAlive, message.ProxyAuthenticate,
 			message.TE, message.Trailer, message.TransferEncoding:
 			continue
