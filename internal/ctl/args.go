@@ -21,7 +21,8 @@ const (
 // options are the flags.
 type options struct {
 	url, token, tokenFile, user, ca string
-	json, dry, wait                 bool
+	json, dry, wait, diff, writes   bool
+	into                            string
 	reason, match                   string
 	timeout, idle                   time.Duration
 	limit                           int
@@ -56,6 +57,9 @@ func Main(args []string, out, errs io.Writer) int {
 	fs.BoolVar(&s.json, "json", false, "")
 	fs.BoolVar(&s.dry, "dry-run", false, "")
 	fs.BoolVar(&s.wait, "wait", false, "")
+	fs.StringVar(&s.into, "into", "", "")
+	fs.BoolVar(&s.diff, "diff", false, "")
+	fs.BoolVar(&s.writes, "write", false, "")
 	fs.StringVar(&s.reason, "reason", "", "")
 	fs.StringVar(&s.match, "if-match", "", "")
 	fs.DurationVar(&s.timeout, "timeout", 5*time.Minute, "")
@@ -176,6 +180,9 @@ an edit back.
   -wait            drain, remove: until the member is empty, or gone
   -timeout TIME    how long (5m)
   -idle TIME       remove: how long no request of a session must have come (30s)
+  -into FILE       export: fold the edits into this file of the configuration, comments
+                   and layout kept: -diff prints the difference (so does neither), -write
+                   writes the file and keeps the old one beside it
   -limit N         history: the latest N (20); -member, -by, -parameter choose
 
 Exit codes: 0 done, 1 the command line is wrong, 2 the server refused, 3 it can't
@@ -190,6 +197,6 @@ Examples:
   sallyport ctl remove shop 10.0.0.9:8080 -wait
   sallyport ctl history -member http://10.0.0.4:8080
   sallyport ctl undo 12
-  sallyport ctl export >> balancers.conf
+  sallyport ctl export -into /etc/sallyport/shop.conf -diff
 `)
 }

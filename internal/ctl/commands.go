@@ -27,7 +27,7 @@ var commands = []command{
 	{"undo", "REVISION", "take a change back", 1, 1, (*session).undo},
 	{"conflicts", "", "edits that a changed configuration disagrees with", 0, 0, (*session).conflicts},
 	{"watch", "", "print what happens as it happens", 0, 0, (*session).watch},
-	{"export", "", "the edits as configuration text", 0, 0, (*session).export},
+	{"export", "[-into FILE [-write]]", "the edits as configuration text, or folded into a file", 0, 0, (*session).export},
 	{"token", "NAME", "make a token for BalancerManagerTokens", 1, 1, (*session).newToken},
 }
 
@@ -482,6 +482,12 @@ func (s *session) conflicts() error {
 }
 
 func (s *session) export() error {
+	switch {
+	case s.into != "":
+		return s.exportInto()
+	case s.diff || s.writes:
+		return &usageError{"-diff and -write need -into FILE"}
+	}
 	c, err := s.connect()
 	if err != nil {
 		return err

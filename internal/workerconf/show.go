@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport/internal/conf"
+	"sallyport/internal/diag"
 	"sallyport/internal/live"
 )
 
@@ -21,19 +22,31 @@ func FlagName(letter byte) string { return "status." + string(rune(letter)) }
 // "status.D" and its like tell one flag, On or Off. known is false for a name
 // that is not in WorkerParams.
 func (w *Worker) Text(name string) (text string, set, known bool) {
+	s := w.look(name)
+	return s.text, s.set, s.known
+}
+
+// spelling is what Text and Place tell.
+type spelling struct {
+	text       string
+	set, known bool
+	at         diag.Position
+}
+
+func (w *Worker) look(name string) spelling {
 	if flag, ok := strings.CutPrefix(name, "status."); ok {
 		f := live.FlagOf(flag[0])
 		if len(flag) != 1 || f == 0 {
-			return "", false, false
+			return spelling{}
 		}
 		st := w.Status.V
 		switch {
 		case st.On&f != 0:
-			return "On", true, true
+			return spelling{"On", true, true, w.Status.Pos}
 		case st.Off&f != 0:
-			return "Off", true, true
+			return spelling{"Off", true, true, w.Status.Pos}
 		}
-		return "Off", false, true
+		return spelling{text: "Off", known: true}
 	}
 	switch name {
 	case "loadfactor":
@@ -157,13 +170,21 @@ func (w *Worker) Text(name string) (text string, set, known bool) {
 	case "hcagent":
 		return show(w.Health.Agent, onOffText)
 	case "hctemplate":
-		return "", false, true // it stands for the others
+		return spelling{known: true} // it stands for the others
 	}
-	return "", false, false
+	return spelling{}
 }
 
 // Text spells a balancer's parameter; see Worker.Text.
 func (b *Balancer) Text(name string) (text string, set, known bool) {
+	s := b.look(name)
+	return s.text, s.set, s.known
+}
+
+// Place is where a parameter was set; zero where that is not known.
+func (b *Balancer) Place(name string) diag.Position { return b.look(name).at }
+
+func (b *Balancer) look(name string) spelling {
 	switch name {
 	case "lbmethod":
 		return show(b.Method, same)
@@ -194,7 +215,7 @@ func (b *Balancer) Text(name string) (text string, set, known bool) {
 		for i, code := range b.FailOnStatus {
 			words[i] = strconv.Itoa(code)
 		}
-		return strings.Join(words, ","), len(words) > 0, true
+		return spelling{text: strings.Join(words, ","), set: len(words) > 0, known: true}
 	case "failontimeout":
 		return show(b.FailOnTimeout, onOffText)
 	case "forcerecovery":
@@ -229,16 +250,16 @@ func (b *Balancer) Text(name string) (text string, set, known bool) {
 		return show(b.StickySecret, same)
 	}
 	if strings.HasPrefix(name, "hc") {
-		return (&Worker{Health: b.Health}).Text(name)
+		return (&Worker{Health: b.Health}).look(name)
 	}
-	return "", false, false
+	return spelling{}
 }
 
-func show[T any](o conf.Opt[T], text func(T) string) (string, bool, bool) {
+func show[T any](o conf.Opt[T], text func(T) string) spelling {
 	if !o.Is {
-		return "", false, true
+		return spelling{known: true}
 	}
-	return text(o.V), true, true
+	return spelling{text(o.V), true, true, o.Pos}
 }
 
 func same(s string) string { return s }

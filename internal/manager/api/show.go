@@ -462,5 +462,65 @@ func (c *call) conflicts() {
 }
 
 func (c *call) export() {
+	if f := c.query.only("format"); f != nil {
+		c.fail(f)
+		return
+	}
+	switch v := c.query["format"]; v {
+	case "", "text":
+	case "json":
+		c.folds()
+		return
+	default:
+		c.fail(wrong("", "format", v, "there is no such format", "text or json"))
+		return
+	}
 	c.body(200, "text/plain; charset=utf-8", []byte(c.Manager.Export()))
+}
+
+// placeJ is a line of the configuration.
+type placeJ struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+func placeOf(p diag.Position) *placeJ {
+	if p.IsZero() {
+		return nil
+	}
+	return &placeJ{p.File, p.Line}
+}
+
+// foldJ is what is to be done to the configuration's text for one thing that
+// was edited.
+type foldJ struct {
+	Op         string       `json:"op"`
+	Server     string       `json:"server"`
+	Balancer   string       `json:"balancer"`
+	Member     string       `json:"member,omitempty"`
+	At         *placeJ      `json:"at"`
+	Beside     string       `json:"beside"` // URL of the member that the line is about
+	Parameters []foldParamJ `json:"parameters"`
+	Withheld   []string     `json:"withheld"`
+}
+
+type foldParamJ struct {
+	Name  string  `json:"name"`
+	Value *string `json:"value"` // null: nothing is to be said
+	At    *placeJ `json:"at"`    // null: nothing is said now, or the place is not known
+}
+
+func (c *call) folds() {
+	list, left := c.Manager.Folds()
+	out := []foldJ{}
+	for i := range list {
+		f := &list[i]
+		j := foldJ{Op: string(f.Op), Server: f.Server, Balancer: f.Balancer, Member: f.Member, At: placeOf(f.At), Beside: f.Beside,
+			Parameters: []foldParamJ{}, Withheld: append([]string{}, f.Withheld...)}
+		for _, p := range f.Params {
+			j.Parameters = append(j.Parameters, foldParamJ{p.Name, text(p.Value), placeOf(p.At)})
+		}
+		out = append(out, j)
+	}
+	c.send(200, c.Manager.Version(), map[string]any{"version": c.Manager.Version().String(), "folds": out, "left": append([]string{}, left...)})
 }

@@ -246,6 +246,7 @@ func TestAPIRefuses(t *testing.T) {
 		{"GET", "changes?colour=red", "", 422, "colour", "red"},
 		{"GET", "changes?limit=1&limit=2", "", 400, "", ""},
 		{"GET", "changes?limit=%zz", "", 400, "", ""},
+		{"GET", "export?format=xml", "", 422, "format", "xml"},
 		{"GET", "events?load=0", "", 422, "load", "0"},
 		{"PUT", "balancers/shop", "{}", 405, "", ""},
 		{"POST", "balancers/shop", "{}", 405, "", ""},
@@ -399,6 +400,8 @@ func TestOpenAPI(t *testing.T) {
 		fits(t, path, schemas, schema, any(r.do("GET", url, "").is(200).json))
 	}
 	ref := func(name string) any { return map[string]any{"$ref": "#/components/schemas/" + name} }
+	exported := paths["/export"].(map[string]any)["get"].(map[string]any)["responses"].(map[string]any)["200"].(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)["schema"]
+	fits(t, "export", schemas, exported, any(r.do("GET", "export?format=json", "").is(200).has("folds.0.at.line", 12.0).json))
 	fits(t, "preview", schemas, ref("Preview"), any(r.do("DELETE", "balancers/shop/members/"+idB+"?dry-run=1", "").is(200).json))
 	fits(t, "result", schemas, ref("Result"), any(r.do("PATCH", "balancers/shop", `{"parameters":{"maxattempts":1}}`).is(200).json))
 	fits(t, "problem", schemas, ref("Problem"), any(r.do("PATCH", "balancers/shop", `{"parameters":{"maxattempts":-1}}`).is(422).json))
