@@ -1,6 +1,9 @@
 package exchange
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ServerSettings are the core room's per-server settings, resolved with their
 // defaults: what every protocol front and the proxy rooms look up.
@@ -113,13 +116,26 @@ type ErrorDocument struct {
 	Make func(*Exchange) string
 }
 
+// HandlerName is how the name of a handler is compared: in lower case, but for
+// the URL behind "proxy:".
+//
+// Unlike httpd: it folds the case of that URL's path, too, because a path in
+// capitals is meant so.
+func HandlerName(s string) string {
+	const proxy = "proxy:"
+	if len(s) >= len(proxy) && strings.EqualFold(s[:len(proxy)], proxy) {
+		return proxy + s[len(proxy):]
+	}
+	return strings.ToLower(s)
+}
+
 // SetHandler gives x the handler that SetHandler names in its Place, if any.
 func (x *Exchange) SetHandler() {
 	core := &x.Place.Core
 	switch {
 	case core.HandlerFor != nil:
 		if h := core.HandlerFor(x); h != "" && !equalFold(h, "none") {
-			x.Handler = h
+			x.Handler = HandlerName(h)
 		}
 	case core.Handler != "":
 		x.Handler = core.Handler

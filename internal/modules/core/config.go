@@ -59,7 +59,7 @@ type ServerConf struct {
 // DirConf is what the directives say in one section, or about a whole server.
 type DirConf struct {
 	Handler        conf.Opt[string]     // SetHandler; "": none
-	HandlerExpr    conf.Opt[*expr.Text] // SetHandler expr=…; nil: Handler counts
+	HandlerExpr    conf.Opt[*expr.Text] // SetHandler with variables; nil: Handler counts
 	ForceType      conf.Opt[string]     // "": none
 	Options        Options
 	ETag           ETag // FileETag

@@ -308,19 +308,18 @@ func wordOrNone(field func(*DirConf) *conf.Opt[string]) conf.Setter {
 	})
 }
 
-// setHandler is the setter of SetHandler: a word, None, or expr= and a text with
-// variables.
+// setHandler is the setter of SetHandler: a word, None, or a text with variables.
 func setHandler(c *conf.Cmd, d *DirConf, args []string) error {
-	word := args[0]
-	if len(word) > 5 && strings.EqualFold(word[:5], "expr=") {
-		t, err := exprvars.Text(word[5:], "Cannot parse expression in SetHandler: ", 1)
-		if err != nil {
-			return err
-		}
+	t, err := exprvars.Text(args[0], "Can't parse expression : ", 1)
+	if err != nil {
+		return err
+	}
+	word, fixed := t.Literal()
+	if !fixed {
 		d.HandlerExpr, d.Handler = conf.Some(c, t), conf.Some(c, "")
 		return nil
 	}
-	if strings.EqualFold(word, "none") {
+	if word = exchange.HandlerName(word); word == "none" {
 		word = ""
 	}
 	d.HandlerExpr, d.Handler = conf.Some[*expr.Text](c, nil), conf.Some(c, word)

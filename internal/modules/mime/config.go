@@ -18,6 +18,7 @@ import (
 
 	"sallyport/internal/conf"
 	"sallyport/internal/diag"
+	"sallyport/internal/exchange"
 	"sallyport/internal/module"
 )
 
@@ -161,9 +162,8 @@ func add(name string, f fact, help string) conf.Directive {
 			ext := extension(args[1])
 			m := d.extensions[ext]
 			m[f] = strings.ToLower(args[0])
-			if f == handler && strings.HasPrefix(m[f], "proxy:") {
-				// Unlike httpd: it folds the case of a socket's path, too.
-				m[f] = args[0]
+			if f == handler {
+				m[f] = exchange.HandlerName(args[0])
 			}
 			if d.extensions == nil {
 				d.extensions = map[string]meaning{}
