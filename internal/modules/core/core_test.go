@@ -183,7 +183,7 @@ ErrorDocument x /x => Unsupported HTTP response code x
 ErrorDocument 401 http://x/ => warning: AH00113: cannot use a full URL in a 401 ErrorDocument directive --- ignoring!
 ErrorDocument 404 "%{x}" => Cannot parse expression in ErrorDocument: Variable 'x' does not exist
 SetHandler x y => SetHandler takes one argument
-SetHandler expr=%{x} => Cannot parse expression in SetHandler: Variable 'x' does not exist
+SetHandler %{x} => Can't parse expression : Variable 'x' does not exist
 AddDefaultCharset "a b" => AddDefaultCharset must be On, Off or the name of a charset
 MaxRanges x => MaxRanges requires 'none', 'default', 'unlimited' or a positive integer
 MaxRangeOverlaps 0 => MaxRangeOverlaps requires 'none', 'default', 'unlimited' or a positive integer
