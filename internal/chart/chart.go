@@ -3,8 +3,9 @@
 // and whether the member could serve, in steps of ten seconds. Beside that it
 // knows the rates of the last seconds and the answer times of the last minute.
 //
-// It lives as long as the process, so that a reload does not wipe it out, and
-// fills itself only while somebody wants it. It reads counters of package live
+// It lives as long as the process, so that a reload does not wipe it out, can be
+// made bytes of for the next process (keep.go), and fills itself only while
+// somebody wants it. It reads counters of package live
 // and no clock: whoever owns a ticker calls Tick once a second.
 package chart
 
@@ -111,6 +112,9 @@ func (r *Recorder) Tick(now time.Time, members []*live.Worker) {
 	for _, w := range members {
 		s := r.members[w.Key()]
 		w.Counts(&c)
+		if s != nil && s.n == 0 { // it comes from the process before
+			s.flags = w.Flags()
+		}
 		if s == nil {
 			s = &series{first: step, last: step - 1, flags: w.Flags()}
 			s.marks[0], s.marked = c, 1

@@ -1,6 +1,9 @@
 package chart
 
 import (
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,4 +107,91 @@ func BenchmarkTick(b *testing.B) {
 		now = now.Add(time.Second)
 		r.Tick(now, list)
 	}
+}
+
+// TestKept: the hour outlives the process, and goes on where it was.
+func TestKept(t *testing.T) {
+	key := live.WorkerKey{Balancer: live.BalancerKey{Server: "s", Name: "b"}, URL: "http://a"}
+	start := func() (*Recorder, *live.Worker, []*live.Worker) {
+		reg := live.NewRegistry()
+		d := reg.Begin()
+		w := d.Worker(key, live.Configured{})
+		d.Commit()
+		return new(Recorder), w, reg.Members(nil)
+	}
+	now := time.Unix(1_000_000_000, 0)
+	tick := func(r *Recorder, w *live.Worker, list []*live.Worker, seconds, each int) {
+		for range seconds {
+			for range each {
+				w.Count(1, 200, 10*time.Millisecond)
+			}
+			now = now.Add(time.Second)
+			r.Tick(now, list)
+		}
+	}
+	r, w, list := start()
+	if err := r.Load(r.Save(), now); err != nil {
+		t.Errorf("an empty one: %v", err)
+	}
+	tick(r, w, list, 300, 5)
+	saved := r.Save()
+	before, _ := r.Hour(key)
+
+	r, w, list = start()
+	now = now.Add(20 * time.Second)
+	if err := r.Load(saved, now); err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := r.Now(key); !ok || n.Rate != 0 || n.Requests != 0 {
+		t.Errorf("before the first tick: %+v", n)
+	}
+	tick(r, w, list, 60, 7)
+	after, _ := r.Hour(key)
+	if len(after) < len(before)+7 || !slices.Equal(after[:len(before)], before) {
+		t.Errorf("%d samples, were %d: %v", len(after), len(before), after)
+	}
+	if last := after[len(after)-1]; last.Requests != 70 {
+		t.Errorf("the last: %+v", last)
+	}
+	if n, _ := r.Now(key); n.Rate < 6.9 || n.Rate > 7.1 || !n.Since.IsZero() || n.Requests > 420 {
+		t.Errorf("now: %+v", n)
+	}
+	if err := r.Load(saved, now); err != nil {
+		t.Error(err)
+	}
+	if again, _ := r.Hour(key); !slices.Equal(again, after) {
+		t.Error("loading has changed what is known")
+	}
+	for what, at := range map[string]time.Time{"an hour later": now.Add(2 * time.Hour), "before it was": now.Add(-time.Hour)} {
+		r, _, _ := start()
+		if err := r.Load(saved, at); err != nil {
+			t.Error(err)
+		}
+		if list, _ := r.Hour(key); len(list) > 0 {
+			t.Errorf("%s: %d samples", what, len(list))
+		}
+	}
+	for at := range saved {
+		bad := slices.Clone(saved)
+		bad[at] ^= 4
+		if new(Recorder).Load(bad, now) == nil || new(Recorder).Load(saved[:at], now) == nil {
+			t.Fatalf("damage at %d goes unnoticed", at)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte("\x01\x00\x01b\x01a\x05\x02\x01\x01\x01\x01\x01\x01\x01\x00"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b := append([]byte(heading), body...)
+		b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		var r Recorder
+		if r.Load(b, time.Unix(60, 0)) == nil {
+			r.Save()
+			for key := range r.members {
+				r.Hour(key)
+				r.Now(key)
+			}
+		}
+	})
 }

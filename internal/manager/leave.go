@@ -37,18 +37,24 @@ func (m *Manager) leave(e *cluster.Edit, was *cluster.Member, now time.Time) {
 // usherPause is how often members that leave are looked at.
 const usherPause = 200 * time.Millisecond
 
-// Usher lets removed members go when they are empty, or their time is over,
-// until ctx is done.
+// Usher does what time asks for, until ctx is done: it lets removed members go
+// when they are empty or their time is over, forgets settled edits, and keeps
+// the charts.
 func (m *Manager) Usher(ctx context.Context) {
 	t := time.NewTicker(usherPause)
 	defer t.Stop()
-	for {
+	for kept := m.now(); ; {
 		select {
 		case <-ctx.Done():
+			m.keepHour()
 			return
 		case <-t.C:
 			m.usher(m.now())
 			m.settle(ctx)
+			if now := m.now(); now.Sub(kept) >= hourPause {
+				kept = now
+				m.keepHour()
+			}
 		}
 	}
 }

@@ -29,6 +29,7 @@ type Manager struct {
 	checkNow func(live.WorkerKey) bool
 	store    cluster.Store
 	charts   *chart.Recorder
+	hourLost bool   // the charts can't be kept
 	away     error  // why edits are refused; nil: they are taken
 	file     string // where edits are kept; "": in memory
 	owner    file.Owner

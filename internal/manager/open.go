@@ -90,6 +90,7 @@ func (m *Manager) use(o *opened) {
 		m.log(true, "BalancerPersist: %v", o.away)
 		m.feed.push(Event{Kind: Refused, At: m.now(), Version: Version{m.config, m.overlay.Rev()}, Why: o.away.Error()})
 	}
+	m.recallHour()
 	m.turn()
 	m.wake()
 }

@@ -157,9 +157,13 @@ func (s *Store) keep(state cluster.State) error {
 	return nil
 }
 
-// write replaces the file as a whole, or leaves it.
-func (s *Store) write(text []byte) (err error) {
-	dir, name := filepath.Split(s.path)
+func (s *Store) write(text []byte) error { return Replace(s.path, text, s.owner) }
+
+// Replace makes text the content of a file, which is given to the owner, as a
+// whole: whatever happens, the old content is there or the new one. When it
+// returns without an error the new one is on the disk.
+func Replace(path string, text []byte, owner Owner) (err error) {
+	dir, name := filepath.Split(path)
 	fresh := filepath.Join(dir, "."+name+".new")
 	os.Remove(fresh) // of a process that was killed
 	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -174,8 +178,8 @@ func (s *Store) write(text []byte) (err error) {
 	if _, err = f.Write(text); err == nil {
 		err = f.Sync()
 	}
-	if err == nil && s.owner.Is && os.Geteuid() == 0 {
-		err = f.Chown(s.owner.UID, s.owner.GID)
+	if err == nil && owner.Is && os.Geteuid() == 0 {
+		err = f.Chown(owner.UID, owner.GID)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -183,10 +187,10 @@ func (s *Store) write(text []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = os.Rename(fresh, s.path); err != nil {
+	if err = os.Rename(fresh, path); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(s.path))
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend/pool"
+	"sallyport/internal/chart"
 	"sallyport/internal/cluster"
 	"sallyport/internal/health/checker"
 	"sallyport/internal/live"
@@ -585,4 +586,47 @@ func TestExpandEdited(t *testing.T) {
 	members("127.0.0.1:81 127.0.0.2:81 b:82")
 	d.propose(t, change("http://app.test:81", "expand"))
 	members("app.test:81 b:82")
+}
+
+// TestHourIsKept: with BalancerPersist the charts outlive the process, a reload
+// without it does not wipe them out, and a damaged file is no obstacle.
+func TestHourIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	text := "BalancerPersist On\nBalancerPersistFile " + dir + "/edits.conf\n" + pair
+	key := live.WorkerKey{Balancer: cl, URL: "http://a:81"}
+	now := time.Now().Add(-time.Minute)
+	t.Run("first", func(t *testing.T) {
+		d := openDesk(t, text)
+		charts := new(chart.Recorder)
+		charts.Want(true)
+		d.m.SetCharts(charts)
+		for range 50 {
+			d.reg.Worker(key).Count(1, 200, time.Millisecond)
+			now = now.Add(time.Second)
+			charts.Tick(now, d.reg.Members(nil))
+		}
+		d.reload(t, pair)
+		d.reload(t, text)
+		if list, _ := charts.Hour(key); len(list) == 0 {
+			t.Error("a reload has wiped out the charts")
+		}
+	})
+	again := func(want bool) {
+		t.Helper()
+		d := openDesk(t, pair)
+		tells := d.tells()
+		charts := new(chart.Recorder)
+		d.m.SetCharts(charts)
+		d.reload(t, text)
+		list, _ := charts.Hour(key)
+		if (len(list) > 0) != want {
+			t.Errorf("%d samples after a restart; the log: %s", len(list), tells())
+		}
+		d.propose(t, change("http://a:81", "loadfactor=3"))
+	}
+	again(true)
+	if err := os.Truncate(filepath.Join(dir, "edits.hour"), 50); err != nil {
+		t.Fatal(err)
+	}
+	again(false)
 }

@@ -1,6 +1,7 @@
 package proxy_balancer
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -236,7 +237,9 @@ func (l *look) member(b *manager.Status, m *manager.MemberStatus, r *row) {
 		l.p("<small>%s</small>", e(join(about, " · ")))
 	}
 	l.p("</th><td class=\"state\" data-l=\"State\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-f=\"state\">%s</span>", e(r.state))
-	l.strip(r)
+	if r.checks != "" || l.hcheck && healthOf(m).method != "NONE" {
+		l.strip(r)
+	}
 	l.p("<small data-f=\"why\">%s</small></td>", e(r.why))
 	l.p("<td class=\"share\" data-l=\"Share\">%s<span data-f=\"share\">%s</span></td>", bar(r.share), shareText(r.share))
 	list, _ := l.charts.Hour(live.WorkerKey{Balancer: b.MemberKey, URL: m.URL})
@@ -260,9 +263,11 @@ func bar(share float64) string {
 	return fmt.Sprintf("<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"%.1f\" height=\"8\"/></svg>", 100*share)
 }
 
+const noChecks = "no health check yet"
+
 // strip draws the last health checks.
 func (l *look) strip(r *row) {
-	l.p("<span class=\"strip\" role=\"img\" aria-label=\"%s\" data-f=\"checks\">", e(r.checksText))
+	l.p("<span class=\"strip\" role=\"img\" aria-label=\"%s\" data-f=\"checks\">", e(cmp.Or(r.checksText, noChecks)))
 	for _, c := range r.checks {
 		if c == '+' {
 			l.p("<i class=\"yes\"></i>")

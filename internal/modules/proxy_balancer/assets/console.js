@@ -66,7 +66,7 @@
 	const marks = (strip, text, words) => {
 		if (strip.dataset.now === text) return;
 		strip.dataset.now = text;
-		strip.setAttribute("aria-label", words || "");
+		if (words) strip.setAttribute("aria-label", words);
 		strip.replaceChildren(...[...text].map((c) => {
 			const i = document.createElement("i");
 			i.className = c === "+" ? "yes" : "no";
