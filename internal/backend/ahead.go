@@ -34,6 +34,9 @@ func (r *Request) ReadAhead() *fault.Fault {
 	if (r.SendLength || r.HTTP10) && r.Body.Length < 0 {
 		return r.spool() // HTTP/1.0 knows no other way to say where a request ends
 	}
+	if r.AtOnce {
+		return nil
+	}
 	if n := r.Body.Length; n > 0 && n < size {
 		size = n
 	}

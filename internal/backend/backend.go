@@ -105,8 +105,9 @@ type Request struct {
 	Interim Interim
 	// HTTP10 is force-proxy-request-1.0, Close is proxy-nokeepalive or
 	// disablereuse; SendLength and SendChunked choose the body's framing
-	// (proxy-sendcl, proxy-sendchunked); Fresh is proxy-initial-not-pooled.
-	HTTP10, Close, SendLength, SendChunked, Fresh, ExtraCRLF bool
+	// (proxy-sendcl, proxy-sendchunked); Fresh is proxy-initial-not-pooled;
+	// AtOnce is proxy-prefetch-nonblocking: the head does not wait for content.
+	HTTP10, Close, SendLength, SendChunked, Fresh, ExtraCRLF, AtOnce bool
 	// Replay: the request may be sent again after a connection died without
 	// an answer (idempotent, RFC 9110 §9.2.2).
 	Replay bool

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,6 +32,7 @@ var reStatus = regexp.MustCompile(`^\d{3}( .*)?$`)
 //	body BYTES           head with Content-Length, then the body
 //	chunked BYTES ...    head with Transfer-Encoding, one chunk for each
 //	chunk BYTES, end     the same, piece by piece
+//	trailer Name: value  a field of the trailer section, sent with the last chunk
 //	until-close BYTES    head without length, the body, then close
 //	flush                sends the head as it is
 //	raw BYTES            sends these bytes and nothing else
@@ -41,6 +43,7 @@ var reStatus = regexp.MustCompile(`^\d{3}( .*)?$`)
 //	sleep 50ms, close, reset
 //	echo                 the default answer
 //	tunnel               gives every byte back until the other side ends
+//	gone                 waits until the other side has given the exchange up
 func parseAction(text string, s *Script) (action, error) {
 	word, rest, _ := strings.Cut(text, " ")
 	a := action{verb: word}
@@ -60,9 +63,15 @@ func parseAction(text string, s *Script) (action, error) {
 			}
 			a.parts = append(a.parts, part)
 		}
+	case "trailer":
+		m := reField.FindStringSubmatch(rest)
+		if m == nil {
+			return a, fmt.Errorf("trailer %q", rest)
+		}
+		a.field = Field{m[1], m[2]}
 	case "sleep":
 		a.wait, err = time.ParseDuration(rest)
-	case "end", "flush", "early", "hold", "close", "reset", "echo", "tunnel":
+	case "end", "flush", "early", "hold", "close", "reset", "echo", "tunnel", "gone":
 		if rest != "" {
 			err = fmt.Errorf("%s takes no words", word)
 		}
@@ -110,6 +119,7 @@ type player struct {
 	pending bool // a head is begun and not yet sent
 	status  string
 	framed  bool // the script gave a length or a coding itself
+	trailer []byte
 	chunked bool // the head is sent and chunks may follow
 }
 
@@ -174,6 +184,9 @@ func (p *player) act(a action) error {
 		p.framed = p.framed || strings.EqualFold(a.field.Name, "Content-Length") || strings.EqualFold(a.field.Name, "Transfer-Encoding")
 		p.add(a.field.Name, a.field.Value)
 		return nil
+	case "trailer":
+		p.trailer = fmt.Appendf(p.trailer, "%s: %s\r\n", a.field.Name, a.field.Value)
+		return nil
 	case "body":
 		if p.pending && !p.framed {
 			p.add("Content-Length", strconv.Itoa(len(a.data)))
@@ -235,6 +248,17 @@ func (p *player) act(a action) error {
 		return errReset
 	case "echo":
 		return p.echo()
+	case "gone":
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.conn.SetReadDeadline(time.Now().Add(stepTimeout))
+		_, err := io.Copy(io.Discard, p.r)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errors.New("the exchange was not given up")
+		}
+		close(p.seen.gone)
+		return errClose
 	case "tunnel":
 		if err := p.flush(); err != nil {
 			return err
@@ -252,6 +276,10 @@ func (p *player) act(a action) error {
 func (p *player) chunk(data []byte) error {
 	if p.pending && !p.framed {
 		p.add("Transfer-Encoding", "chunked")
+	}
+	if len(data) == 0 {
+		data, p.trailer = p.trailer, nil
+		return p.send(fmt.Appendf(nil, "0\r\n%s\r\n", data))
 	}
 	return p.send(fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data))
 }

@@ -22,6 +22,7 @@ type Seen struct {
 	Conn int           // number of the backend connection, from 1
 	TLS  *Secured      // nil: clear text
 	done chan struct{} // closed when the request was read, or its connection ended
+	gone chan struct{} // closed when an answer of gone has seen the exchange given up
 }
 
 // backend is one scripted origin server.
@@ -193,7 +194,7 @@ func (b *backend) serve(c net.Conn, number int) {
 		if err != nil && len(m.Head) == 0 {
 			return
 		}
-		s := &Seen{Message: *m, Conn: number, TLS: securedOf(c), done: make(chan struct{})}
+		s := &Seen{Message: *m, Conn: number, TLS: securedOf(c), done: make(chan struct{}), gone: make(chan struct{})}
 		b.mu.Lock()
 		b.seen = append(b.seen, s)
 		b.mu.Unlock()

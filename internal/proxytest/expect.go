@@ -84,7 +84,7 @@ func (r *run) status() string {
 
 func (r *run) checkClient(e expectation, st *Step) string {
 	word, rest, _ := strings.Cut(e.text, " ")
-	if r.via != nil && ofText(e.text) {
+	if !r.text() && ofText(e.text) {
 		return ""
 	}
 	if r.via != nil && r.via.Secure() {
@@ -118,6 +118,8 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return ""
 	case "interim":
 		return r.checkInterim(rest)
+	case "reset":
+		return r.checkReset(rest)
 	case "take":
 		return r.take(rest)
 	case "tls":
@@ -127,7 +129,7 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return fmt.Sprintf("want %q, but there is no response: %s", e.text, r.status())
 	}
 	if reStatus.MatchString(e.text) {
-		if r.via != nil {
+		if !r.text() || r.multiplexed() {
 			return differ("status", r.resp.word(1), statusOnly(e.text))
 		}
 		if strings.Contains(e.text, " ") {
@@ -143,6 +145,27 @@ func (r *run) checkClient(e expectation, st *Step) string {
 		return ""
 	}
 	return r.checkMessage(r.resp.Message, e.text)
+}
+
+// checkReset is `reset h2=CODE h3=CODE`: there is no whole response, because
+// the stream was reset with this code; in HTTP/1.1 because the connection ended.
+func (r *run) checkReset(text string) string {
+	if r.resp == nil || r.resp.Err == nil {
+		return "want no whole response, status " + r.status()
+	}
+	version, code := "", ""
+	if c, ok := r.via.(interface{ ResetCode(error) (string, string) }); ok {
+		version, code = c.ResetCode(r.resp.Err)
+	}
+	if version == "" {
+		return ""
+	}
+	for _, w := range strings.Fields(text) {
+		if v, want, _ := strings.Cut(w, "="); v == version {
+			return differ("reset", code, want)
+		}
+	}
+	return ""
 }
 
 // take is `NAME REGEXP`: what the first group matches in the response, head or
@@ -196,7 +219,13 @@ func (r *run) checkBackend(e expectation) string {
 	if b.ln == nil {
 		return fmt.Sprintf("backend %s refuses connections, it sees nothing", e.who)
 	}
+	if r.multiplexed() && ofWire(e.text) {
+		return ""
+	}
 	word, rest, _ := strings.Cut(e.text, " ")
+	if !r.text() && (word == "headers" || word == "head") {
+		return "" // the order of fields is the client's own
+	}
 	switch word {
 	case "check", "checks":
 		return r.checkProbes(e, word, rest)
@@ -222,6 +251,13 @@ func (r *run) checkBackend(e expectation) string {
 		return differ("backend connection", strconv.Itoa(s.Conn), rest)
 	case word == "tls":
 		return s.TLS.check(rest)
+	case word == "gone":
+		select {
+		case <-s.gone:
+		case <-time.After(stepTimeout):
+			return "the exchange was not given up"
+		}
+		return ""
 	case word == "incomplete":
 		if s.Whole {
 			return "the request is whole"

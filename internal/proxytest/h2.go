@@ -12,6 +12,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // connKey is the context's key of a backend connection's number.
@@ -47,8 +49,10 @@ func (b *backend) stream(w http.ResponseWriter, q *http.Request) {
 	number, _ := q.Context().Value(connKey{}).(int)
 	near, far := net.Pipe()
 	defer near.Close()
-	go b.serve(far, number)
-	go b.ask(near, q)
+	defer context.AfterFunc(q.Context(), func() { near.Close() })() // the proxy gave the stream up
+	w0 := &wants{Conn: far, body: make(chan struct{})}
+	go b.serve(w0, number)
+	go b.ask(near, w0, q)
 	r := bufio.NewReader(near)
 	for {
 		m, err := readHead(r)
@@ -60,7 +64,7 @@ func (b *backend) stream(w http.ResponseWriter, q *http.Request) {
 		h := w.Header()
 		clear(h)
 		for _, f := range m.Fields {
-			if !slices.Contains([]string{"connection", "keep-alive", "transfer-encoding"}, strings.ToLower(f.Name)) {
+			if !slices.Contains([]string{"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}, strings.ToLower(f.Name)) {
 				h.Add(f.Name, f.Value)
 			}
 		}
@@ -114,8 +118,28 @@ func (b *backend) pass(w http.ResponseWriter, q *http.Request, m *Message, r *bu
 	}
 }
 
+// wants is the connection that a stream is played on. It tells when somebody
+// wants to read behind the request's head: only then may the library read the
+// body, which answers an Expect.
+type wants struct {
+	net.Conn
+	read atomic.Int64
+	head atomic.Int64 // length of the head
+	body chan struct{}
+	once sync.Once
+}
+
+func (w *wants) Read(p []byte) (int, error) {
+	if n := w.head.Load(); n > 0 && w.read.Load() >= n {
+		w.once.Do(func() { close(w.body) })
+	}
+	n, err := w.Conn.Read(p)
+	w.read.Add(int64(n))
+	return n, err
+}
+
 // ask writes the request as HTTP/1.1 has it.
-func (b *backend) ask(to net.Conn, q *http.Request) {
+func (b *backend) ask(to net.Conn, from *wants, q *http.Request) {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n", q.Method, q.RequestURI, q.Host)
 	for name, values := range q.Header {
@@ -129,7 +153,14 @@ func (b *backend) ask(to net.Conn, q *http.Request) {
 	if q.ContentLength < 0 {
 		head.WriteString("Transfer-Encoding: chunked\r\n")
 	}
-	if _, err := io.WriteString(to, head.String()+"\r\n"); err != nil {
+	head.WriteString("\r\n")
+	from.head.Store(int64(head.Len()))
+	if _, err := io.WriteString(to, head.String()); err != nil {
+		return
+	}
+	select {
+	case <-from.body:
+	case <-q.Context().Done():
 		return
 	}
 	body := io.Writer(to)

@@ -35,6 +35,7 @@ type Step struct {
 	body            []byte
 	chunks          [][]byte
 	hasBody         bool
+	trailer         []Field
 }
 
 // scripted is one line `NAME< ...`: an action of a backend's next answer.
@@ -49,13 +50,17 @@ type scripted struct {
 type expectation struct {
 	line int
 	only string
-	who  string // "" client, "=" the short form, "access", "error", "log:FILE" or a backend
-	nth  int    // which request the backend saw in this step, 1-based
-	text string
+	// through and behind are the versions of HTTP in front and behind that it
+	// is about; "" for all. See reWhere.
+	through, behind string
+	who             string // "" client, "=" the short form, "access", "error", "log:FILE" or a backend
+	nth             int    // which request the backend saw in this step, 1-based
+	text            string
 }
 
 var (
 	reOnly   = regexp.MustCompile(`^(httpd|sallyport): ?(.*)$`)
+	reWhere  = regexp.MustCompile(`^(through|behind) ([a-z0-9 ]+): (.*)$`)
 	reSide   = regexp.MustCompile(`^([a-z][a-z0-9]*|log:\S+?)(?:#(\d+))?([<>]) ?(.*)$`)
 	reConn   = regexp.MustCompile(`^(c[0-9]*): (.*)$`)
 	reMethod = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
@@ -66,6 +71,7 @@ var (
 var verbs = map[string]int{
 	"raw": -1, "send": -1, "recv": -1, "until": -1, "eof": 0, "close": 0, "halfclose": 0,
 	"pick": -1, "release": 1, "hangup": 1, "sleep": 1, "check": 0, "health": -1, "refused": -1,
+	"begin": -1, "write": -1, "end": 0, "interim": 1, "answer": -1, "read": -1, "abort": 0,
 	"graceful": -1, "restart": -1, "stop": 0, "gracefulstop": 0, "signal": -1, "exits": 0,
 }
 
@@ -89,11 +95,19 @@ func (s *Script) Steps(vars map[string]string) ([]*Step, error) {
 					return fmt.Errorf("%s: without a differs line", only)
 				}
 			}
+			through, behind := "", ""
+			for m := reWhere.FindStringSubmatch(text); m != nil; m = reWhere.FindStringSubmatch(text) {
+				if text = m[3]; m[1] == "through" {
+					through = m[2]
+				} else {
+					behind = m[2]
+				}
+			}
 			if e, ok, err := parseExpectation(text); ok || err != nil {
 				if step == nil || err != nil {
 					return fmt.Errorf("expectation: %v", err)
 				}
-				e.line, e.only = l.number, only
+				e.line, e.only, e.through, e.behind = l.number, only, through, behind
 				step.Expect = append(step.Expect, e)
 				return nil
 			}
@@ -197,6 +211,14 @@ func (st *Step) parse(text string, s *Script) error {
 	}
 	rest := strings.TrimSpace(strings.TrimPrefix(text, st.Verb))
 	switch st.Verb {
+	case "begin":
+		return st.request(words[1:])
+	case "write", "read":
+		st.Data, err = parseBytes(rest, s)
+	case "answer":
+		if rest != "" && rest != "head" {
+			return errors.New("answer takes no word but head")
+		}
 	case "raw", "send", "until":
 		st.Data, err = parseBytes(rest, s)
 		st.Method, _, _ = strings.Cut(string(st.Data), " ")
@@ -220,7 +242,7 @@ func (st *Step) parse(text string, s *Script) error {
 }
 
 func (st *Step) request(words []string) error {
-	if st.Verb != "pick" {
+	if st.Verb != "pick" && st.Verb != "begin" {
 		st.Verb = "request"
 	}
 	if len(words) < 2 || len(words) > 3 {
@@ -241,7 +263,7 @@ func (st *Step) detail(text string, s *Script) error {
 		st.Method, _, _ = strings.Cut(string(st.Data), " ")
 		return err
 	}
-	if st.Verb != "request" && st.Verb != "pick" {
+	if st.Verb != "request" && st.Verb != "pick" && st.Verb != "begin" {
 		return fmt.Errorf("%s takes no indented lines", st.Verb)
 	}
 	word, rest, _ := strings.Cut(text, " ")
@@ -264,9 +286,14 @@ func (st *Step) detail(text string, s *Script) error {
 		st.hasBody = true
 		return err
 	default:
-		m := reField.FindStringSubmatch(text)
+		field, trailer := strings.CutPrefix(text, "trailer ")
+		m := reField.FindStringSubmatch(field)
 		if m == nil {
 			return fmt.Errorf("header line %q", text)
+		}
+		if trailer {
+			st.trailer = append(st.trailer, Field{m[1], m[2]})
+			return nil
 		}
 		st.fields = append(st.fields, Field{m[1], m[2]})
 	}
@@ -305,7 +332,9 @@ func (st *Step) bytes() []byte {
 		for _, c := range st.chunks {
 			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(c), c)
 		}
-		b.WriteString("0\r\n\r\n")
+		b.Write(st.lastChunk())
+	case st.open() && !counted:
+		b.WriteString("Transfer-Encoding: chunked\r\n\r\n")
 	case st.hasBody && !counted:
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(st.body), st.body)
 	default:
@@ -313,6 +342,15 @@ func (st *Step) bytes() []byte {
 		b.Write(st.body)
 	}
 	return b.Bytes()
+}
+
+// lastChunk ends a chunked message.
+func (st *Step) lastChunk() []byte {
+	b := []byte("0\r\n")
+	for _, f := range st.trailer {
+		b = fmt.Appendf(b, "%s: %s\r\n", f.Name, f.Value)
+	}
+	return append(b, "\r\n"...)
 }
 
 // splitQuoted splits at blanks; a word in double quotes keeps its quotes.

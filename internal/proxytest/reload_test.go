@@ -31,13 +31,13 @@ func TestReloadAndStop(t *testing.T) {
 	}))
 	defer back.Close()
 	text := "Reload.\n-- httpd.conf --\nProxyPass / " + back.URL + "/\n-- script --\ncheck\n"
-	for _, c := range []named{{"h2c", newH2C}, {"h2", newH2}, {"h3", newH3}} {
-		t.Run(c.name, func(t *testing.T) {
+	for _, front := range []string{"h2c", "h2", "h3"} {
+		t.Run(front, func(t *testing.T) {
 			s, err := ParseScript("reload", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			via := c.make().(*library)
+			via := newVia(front).(*library)
 			r := stand(t, p, s, via)
 			defer r.close()
 			var dials atomic.Int64
@@ -51,7 +51,7 @@ func TestReloadAndStop(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*stepTimeout)
 			defer cancel()
 			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-				if !i.Reused && c.name != "h3" {
+				if !i.Reused && front != "h3" {
 					dials.Add(1)
 				}
 			}})
@@ -83,7 +83,7 @@ func TestReloadAndStop(t *testing.T) {
 					t.Errorf("%q %v, want %q", b, err, want)
 				}
 			}
-			if c.name == "h3" {
+			if front == "h3" {
 				announced(t, r.port)
 			}
 			held := hold()

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ type run struct {
 	backends map[string]*backend
 	certs    map[string]*keyPair
 	conns    map[string]*client
+	calls    map[string]Call
 	sessions map[string]tls.ClientSessionCache // by the word behind resume=
 	logs     map[string]*tail
 	proc     *process
@@ -66,7 +68,7 @@ func play(t Reporter, p Program, s *Script, via Via) {
 	}
 	defer os.RemoveAll(root)
 	r := &run{t: t, s: s, p: p, via: via, root: root, vars: map[string]string{"ROOT": root},
-		backends: map[string]*backend{}, conns: map[string]*client{}, sessions: map[string]tls.ClientSessionCache{}, logs: map[string]*tail{}}
+		backends: map[string]*backend{}, conns: map[string]*client{}, calls: map[string]Call{}, sessions: map[string]tls.ClientSessionCache{}, logs: map[string]*tail{}}
 	defer r.close()
 	if err := r.prepare(); err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
@@ -132,6 +134,7 @@ func (r *run) prepare() error {
 		r.backends[d.Name] = b
 		r.vars[strings.ToUpper(d.Name)] = b.address
 	}
+	maps.Copy(r.vars, r.s.Vars)
 	for _, name := range r.s.Ports {
 		p, err := freePort()
 		if err != nil {
@@ -228,6 +231,9 @@ func (r *run) close() {
 	for _, c := range r.conns {
 		c.c.Close()
 	}
+	for _, c := range r.calls {
+		c.Close()
+	}
 	if r.proc != nil {
 		r.proc.stop()
 	}
@@ -271,7 +277,7 @@ func (r *run) once(st *Step) []string {
 			r.said = len(r.proc.output.String())
 		}
 	}
-	r.sending = st.Verb == "send" && len(st.Expect) == 0
+	r.sending = st.Verb == "send" && len(st.Expect) == 0 || calls[st.Verb] && st.Verb != "abort" && (st.Verb != "answer" || len(st.Args) > 0)
 	r.queue(st)
 	fresh := (*client)(nil)
 	err := r.act(st, &fresh)
@@ -280,7 +286,7 @@ func (r *run) once(st *Step) []string {
 		problems = append(problems, err.Error())
 	} else {
 		for _, e := range st.Expect {
-			if e.only != "" && e.only != r.p.Name {
+			if e.only != "" && e.only != r.p.Name || !r.concerns(e) {
 				continue
 			}
 			if text := r.check(e, st); text != "" {
@@ -327,7 +333,7 @@ func (r *run) queue(st *Step) {
 func (r *run) act(st *Step, fresh **client) error {
 	switch st.Verb {
 	case "request":
-		if r.via != nil {
+		if !r.text() {
 			r.sendVia(st)
 			return nil
 		}
@@ -338,6 +344,8 @@ func (r *run) act(st *Step, fresh **client) error {
 		return r.pick(st)
 	case "send", "recv", "until", "eof", "close", "halfclose":
 		return r.connection(st)
+	case "begin", "write", "end", "interim", "answer", "read", "abort":
+		return r.call(st)
 	case "release":
 		b := r.backends[st.Args[0]]
 		if b == nil {
@@ -434,6 +442,9 @@ func (r *run) conn(st *Step, fresh **client) (*client, error) {
 func (r *run) dial(st *Step) (*client, error) {
 	if st.TLS != nil {
 		return r.dialTLS(r.addr(st), st.TLS)
+	}
+	if r.via != nil && st.Addr == "" {
+		return r.dialTLS(r.addr(st), &clientTLS{sni: "cl.test"})
 	}
 	return dial(r.addr(st))
 }
@@ -543,7 +554,7 @@ func (r *run) pick(st *Step) error {
 
 // lone sends the step's request on a connection of its own.
 func (r *run) lone(st *Step) (*Response, error) {
-	if r.via != nil {
+	if !r.text() {
 		return r.via.Send(r.port, st.ask()), nil
 	}
 	c, err := r.dial(st)

@@ -2,6 +2,7 @@ package proxytest
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,11 +24,13 @@ type Script struct {
 	// Checked are the backends that count health checks apart, and how they
 	// answer them at first ("": 200).
 	Checked map[string]string
-	Modules []string // loaded besides the prelude's
-	Without []string // of the prelude's modules, not loaded
-	Ports   []string // names of additional free ports
+	Modules []string          // loaded besides the prelude's
+	Without []string          // of the prelude's modules, not loaded
+	Vars    map[string]string // of let lines
+	Ports   []string          // names of additional free ports
 	Differs []Differ
 	Via     string      // the version of HTTP that the client speaks: "h2c"; "": HTTP/1.1
+	Back    string      // how backends are reached otherwise than the script says: "https", "h2", "h2c"; "": not
 	Links   [][2]string // symbolic links: target, name
 	Times   map[string]time.Time
 	DBM     [][3]string // made by httxt2dbm: kind, name, source
@@ -160,6 +163,19 @@ func (s *Script) declare(text string) (bool, error) {
 		s.Via = words[1]
 	case "without":
 		s.Without = append(s.Without, words[1:]...)
+	case "let":
+		// let NAME BYTES: for what is too long to write out.
+		if len(words) < 3 || !reVar.MatchString("$"+words[1]) {
+			return true, fmt.Errorf("let wants NAME BYTES")
+		}
+		data, err := parseBytes(strings.TrimSpace(strings.TrimPrefix(rest, words[1])), nil)
+		if err != nil {
+			return true, err
+		}
+		if s.Vars == nil {
+			s.Vars = map[string]string{}
+		}
+		s.Vars[words[1]] = string(data)
 	case "port":
 		s.Ports = append(s.Ports, words[1:]...)
 	case "differs":
@@ -208,6 +224,7 @@ func (s *Script) placeholders() map[string]string {
 	for i, b := range s.Backends {
 		vars[strings.ToUpper(b.Name)] = strconv.Itoa(10001 + i)
 	}
+	maps.Copy(vars, s.Vars)
 	for i, p := range s.Ports {
 		vars[p] = strconv.Itoa(11001 + i)
 	}

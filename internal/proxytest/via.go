@@ -2,6 +2,9 @@ package proxytest
 
 import (
 	"fmt"
+	"io"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -9,6 +12,8 @@ import (
 // version. A script played through it must see the same, but for what only the
 // text has.
 type Via interface {
+	// Name is the word for it in a script: "h2c".
+	Name() string
 	// Modules are loaded beside the script's own.
 	Modules() []string
 	// Conf is configuration that opens the way on the server's port.
@@ -17,6 +22,27 @@ type Via interface {
 	Secure() bool
 	// Send sends a request to 127.0.0.1:port and reads its answer.
 	Send(port string, a *Ask) *Response
+	// Begin sends the head of a request whose content follows piece by piece.
+	Begin(port string, a *Ask) (Call, error)
+}
+
+// Call is a request under way, on a connection of its own.
+type Call interface {
+	// Write sends content.
+	Write(p []byte) error
+	// End ends it, with the trailer section of the Ask.
+	End() error
+	// Interim waits for an interim response with this status.
+	Interim(status string) error
+	// Answer waits for the response, or its head.
+	Answer(head bool) *Response
+	// Read reads content of the response behind Answer(true).
+	io.Reader
+	// Abort takes the request back: the other side sees a reset, of the stream
+	// where there are such.
+	Abort()
+	// Close ends the connection. It may be called again.
+	Close()
 }
 
 // Ask is a request of a script that is not text.
@@ -24,7 +50,10 @@ type Ask struct {
 	Method, Target, Host string
 	Fields               []Field
 	Body                 []byte
-	HasBody, Counted     bool // Counted: its length is announced
+	HasBody, Counted     bool  // Counted: its length is announced
+	Open                 bool  // content follows
+	Length               int64 // Open: what is announced, -1 for nothing
+	Trailer              []Field
 }
 
 // connectionFields belong to one connection of HTTP/1.1; a script that sends
@@ -33,7 +62,8 @@ var connectionFields = map[string]bool{"connection": true, "keep-alive": true, "
 
 // ask makes an Ask of a step.
 func (st *Step) ask() *Ask {
-	a := &Ask{Method: st.Method, Target: st.target, Host: "cl.test", HasBody: st.hasBody, Counted: st.chunks == nil, Body: st.body}
+	a := &Ask{Method: st.Method, Target: st.target, Host: "cl.test", HasBody: st.hasBody, Counted: st.chunks == nil, Body: st.body,
+		Open: st.open(), Length: -1, Trailer: st.trailer}
 	for _, c := range st.chunks {
 		a.Body = append(a.Body, c...)
 	}
@@ -41,7 +71,9 @@ func (st *Step) ask() *Ask {
 		switch name := strings.ToLower(f.Name); {
 		case name == "host":
 			a.Host = f.Value
-		case name == "content-length", connectionFields[name]:
+		case name == "content-length":
+			a.Length, _ = strconv.ParseInt(f.Value, 10, 64)
+		case connectionFields[name]:
 		default:
 			a.Fields = append(a.Fields, f)
 		}
@@ -62,11 +94,11 @@ func (s *Script) Excluded() string {
 			return "sends bytes of HTTP/1.1"
 		case st.Verb == "refused":
 			return "the server does not start"
-		case st.Conn != "":
+		case st.Conn != "" && !calls[st.Verb]:
 			return "is about a connection"
 		case st.Addr != "":
 			return "goes to an address of its own"
-		case st.Verb != "request" && st.Verb != "pick":
+		case st.Verb != "request" && st.Verb != "pick" && st.Verb != "begin":
 			continue
 		case st.version != "HTTP/1.1":
 			return "is about another version of HTTP"
@@ -82,7 +114,7 @@ func (s *Script) Excluded() string {
 			switch name := strings.ToLower(f.Name); {
 			case name == "upgrade":
 				return "asks for an upgrade of the connection"
-			case name == "content-length", name == "transfer-encoding":
+			case name == "content-length" && st.Verb != "begin", name == "transfer-encoding":
 				return "frames its content itself"
 			case name == "host":
 				hosts++
@@ -101,10 +133,63 @@ func (s *Script) Excluded() string {
 	return ""
 }
 
+// open reports whether the steps behind this one send the request's content.
+func (st *Step) open() bool {
+	switch st.Method {
+	case "GET", "HEAD", "OPTIONS", "DELETE":
+		return false
+	}
+	return st.Verb == "begin"
+}
+
 // RunVia is Run through another version of HTTP.
 func RunVia(t Reporter, p Program, s *Script, via Via) {
 	t.Helper()
 	play(t, p, s, via)
+}
+
+// Over is the way of text in TLS.
+type Over struct{ Via }
+
+// Name implements Via.
+func (Over) Name() string { return "https" }
+
+// text reports whether the client speaks HTTP/1.1.
+func (r *run) text() bool {
+	_, over := r.via.(Over)
+	return r.via == nil || over
+}
+
+// multiplexed reports whether the backends speak HTTP/2 where the script has
+// HTTP/1.1.
+func (r *run) multiplexed() bool { return r.s.Back == "h2" || r.s.Back == "h2c" }
+
+// concerns reports whether an expectation is about the versions of HTTP that
+// are played.
+func (r *run) concerns(e expectation) bool {
+	front, back := "h1", "http"
+	if r.via != nil {
+		front = r.via.Name()
+	}
+	if r.s.Back != "" {
+		back = r.s.Back
+	}
+	return (e.through == "" || slices.Contains(strings.Fields(e.through), front)) &&
+		(e.behind == "" || slices.Contains(strings.Fields(e.behind), back))
+}
+
+// ofWire reports whether an expectation about what a backend saw is about the
+// connection, or about what the text of HTTP/1.1 says in its own way.
+func ofWire(text string) bool {
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "head", "headers", "framing", "connections":
+		return true
+	case "connection":
+		return rest != ""
+	}
+	name := strings.ToLower(strings.TrimRight(strings.TrimPrefix(word, "!"), ":"))
+	return connectionFields[name] || name == "content-length" || name == "te" || name == "trailer" || name == "expect"
 }
 
 // ofText reports whether an expectation about the client's response is about

@@ -206,6 +206,8 @@ func (h *handler) environment(x *exchange.Exchange, r *backend.Request) {
 			r.SendLength = true
 		case message.EqualFold(name, "proxy-sendchunked"), message.EqualFold(name, "proxy-sendchunks"):
 			r.SendChunked = true
+		case message.EqualFold(name, "proxy-prefetch-nonblocking"):
+			r.AtOnce = true
 		case message.EqualFold(name, "proxy-sendextracrlf"):
 			r.ExtraCRLF = true
 		case message.EqualFold(name, "proxy-interim-response"):

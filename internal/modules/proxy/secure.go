@@ -66,7 +66,7 @@ func (l *link) forms() []*link {
 func (l *link) copy() *link {
 	return &link{
 		Worker: l.Worker, scheme: l.scheme, transport: l.transport, live: l.live, host: l.host, path: l.path,
-		upgrade: l.upgrade, ping: l.ping, secure: l.secure, serverName: l.serverName, stray: l.stray,
+		upgrade: l.upgrade, ping: l.ping, secure: l.secure, protocols: l.protocols, serverName: l.serverName, stray: l.stray,
 	}
 }
 

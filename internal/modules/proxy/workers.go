@@ -60,6 +60,7 @@ type link struct {
 	ping      time.Duration
 
 	secure     bool   // needs TLS
+	protocols  string // to offer in the handshake, by protocols=
 	serverName string // the host of the URL, for the handshake
 	stray      bool   // made for one request
 	overs      overs
@@ -150,19 +151,14 @@ func (w *worker) member() *balancer.Member {
 func (w *worker) link(f *fallback, h *house) *link {
 	p := &w.params
 	l := &link{
-		scheme:    w.to.Scheme,
-		transport: h.transport(w.to.Scheme),
-		live:      w.live,
-		host:      hostField(&w.to),
-		path:      w.to.Path,
-		upgrade:   p.Upgrade.V,
-		ping:      max(p.Ping.V, 0),
+		live:    w.live,
+		host:    hostField(&w.to),
+		path:    w.to.Path,
+		upgrade: p.Upgrade.V,
+		ping:    max(p.Ping.V, 0),
 
-		secure:     h.isSecure(w.to.Scheme),
+		protocols:  p.Protocols.V,
 		serverName: w.to.Host,
-	}
-	if l.upgrade == "" && (l.scheme == "ws" || l.scheme == "wss") {
-		l.upgrade = "WebSocket"
 	}
 	l.Name = w.name
 	l.Timeout = firstOf(p.Timeout, w.timeout).Or(f.timeout)
@@ -182,7 +178,6 @@ func (w *worker) link(f *fallback, h *house) *link {
 	l.NoReuse = p.DisableReuse.Or(w.regex) || p.AddressTTL.Is && p.AddressTTL.V == 0 ||
 		p.SMax.Is && p.SMax.V == 0 && !p.TTL.Is
 	l.Target = backend.Target{
-		Scheme:        h.wireScheme(w.to.Scheme),
 		Network:       "tcp",
 		Addr:          w.to.addr(),
 		Source:        f.source,
@@ -190,15 +185,7 @@ func (w *worker) link(f *fallback, h *house) *link {
 		TCPKeepAlive:  p.TCPKeepAlive.V,
 		ProxyProtocol: p.ProxyProtocol.V,
 	}
-	switch {
-	case l.scheme == "h2":
-		l.Target.ALPN = "h2"
-	case l.secure && p.Protocols.V != "":
-		l.Target.ALPN = p.Protocols.V
-		if l.transport != nil && p.Protocols.V != "http/1.1" {
-			l.transport = h.transport("h2+http")
-		}
-	}
+	l.speak(w.to.Scheme, h)
 	if w.to.Socket != "" {
 		l.Target.Network, l.Target.Addr = "unix", h.socket(w.to.Socket)
 		l.Target.Source = netip.Addr{}
@@ -209,6 +196,24 @@ func (w *worker) link(f *fallback, h *house) *link {
 		l.Pool = h.pool(l.Target)
 	}
 	return l
+}
+
+// speak sets what follows from a scheme.
+func (l *link) speak(scheme string, h *house) {
+	l.scheme, l.transport, l.secure = scheme, h.transport(scheme), h.isSecure(scheme)
+	l.Target.Scheme, l.Target.ALPN = h.wireScheme(scheme), ""
+	switch {
+	case scheme == "h2":
+		l.Target.ALPN = "h2"
+	case l.secure && l.protocols != "":
+		l.Target.ALPN = l.protocols
+		if l.transport != nil && l.protocols != "http/1.1" {
+			l.transport = h.transport("h2+http")
+		}
+	}
+	if l.upgrade == "" && (scheme == "ws" || scheme == "wss") {
+		l.upgrade = "WebSocket"
+	}
 }
 
 func firstOf[T any](a, b conf.Opt[T]) conf.Opt[T] {
@@ -233,18 +238,12 @@ func hostField(t *target) string {
 // of a regular expression, an environment variable, a rewrite rule.
 func (l *link) open(t *target, h *house) *link {
 	n := l.copy()
-	n.scheme = t.Scheme
-	n.transport = h.transport(t.Scheme)
-	n.secure = h.isSecure(t.Scheme)
+	n.speak(t.Scheme, h)
 	n.host, n.serverName = hostField(t), t.Host
-	n.Target.Scheme = h.wireScheme(t.Scheme)
 	n.Target.Network, n.Target.Addr = "tcp", t.addr()
 	if t.Socket != "" {
 		n.Target.Network, n.Target.Addr = "unix", h.socket(t.Socket)
 		n.Target.Source = netip.Addr{}
-	}
-	if n.upgrade == "" && (n.scheme == "ws" || n.scheme == "wss") {
-		n.upgrade = "WebSocket"
 	}
 	n.NoReuse, n.stray = true, true
 	if !n.secure {
