@@ -309,12 +309,17 @@ func (b *backend) mark() view {
 
 // since returns what came after the mark. It waits a while for n requests,
 // and for those that came to be read to their end.
-func (b *backend) since(m view, n int) view {
+func (b *backend) since(m view, n int) view { return b.after(m, n, true) }
+
+func (b *backend) after(m view, n int, whole bool) view {
 	deadline := time.Now().Add(3 * time.Second)
 	for {
 		b.mu.Lock()
 		v := view{seen: b.seen[m.start:len(b.seen):len(b.seen)], accepts: b.accepts - m.accepts, received: b.received.Load() - m.received}
 		b.mu.Unlock()
+		if !whole && len(v.seen) >= n {
+			return v
+		}
 		if len(v.seen) >= n || time.Now().After(deadline) {
 			for _, s := range v.seen {
 				select {

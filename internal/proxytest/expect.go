@@ -56,7 +56,7 @@ func (r *run) checkShort(text string, st *Step) string {
 			}
 			continue
 		}
-		v := b.since(r.marks[d.Name], 1)
+		v := b.after(r.marks[d.Name], 1, !calls[st.Verb])
 		if len(v.seen) != 1 {
 			return fmt.Sprintf("backend %s saw %d requests, want 1", d.Name, len(v.seen))
 		}
@@ -241,7 +241,7 @@ func (r *run) checkBackend(e expectation) string {
 		n, _ := strconv.Atoi(rest)
 		return differ("new connections", strconv.Itoa(b.since(r.marks[e.who], n).accepts), rest)
 	}
-	v := b.since(r.marks[e.who], e.nth)
+	v := b.after(r.marks[e.who], e.nth, word != "gone" && !reRequestLine.MatchString(e.text))
 	if len(v.seen) < e.nth {
 		return fmt.Sprintf("backend %s saw %d requests, want %q of number %d", e.who, len(v.seen), e.text, e.nth)
 	}

@@ -42,6 +42,7 @@ type conn struct {
 
 	step   func(uintptr) bool // receive, as a value made once
 	unsent bool               // receive has not yet sent out
+	werr   error              // the backend took the head and not all of the rest
 	peek   bool               // receive is not to wait: see errWouldBlock
 	n      int                // result of receive
 	err    error
@@ -109,7 +110,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 func (c *conn) begin(x *exchange.Exchange, w *backend.Worker, r *backend.Request) {
 	c.x, c.work, c.req = x, w, r
 	c.sent, c.read = 0, 0
-	c.bodyEnd, c.bodyErr, c.sender = false, nil, nil
+	c.bodyEnd, c.bodyErr, c.sender, c.werr = false, nil, nil, nil
 	c.keep = true
 }
 
@@ -196,7 +197,10 @@ func (c *conn) fill() *fault.Fault {
 			// side of the handshake is done.
 			return &fault.Fault{Kind: fault.TLSFailed, Err: err, Detail: c.work.Target.Addr}
 		}
-		if c.unsent && err != nil {
+		if c.werr != nil {
+			err = c.werr
+		}
+		if (c.unsent || c.werr != nil) && err != nil {
 			return &fault.Fault{Kind: fault.SendFailed, Err: err}
 		}
 		if err == io.EOF {
@@ -232,10 +236,16 @@ func (c *conn) receive(fd uintptr) bool {
 			}
 			n, err := c.Net.Write(c.out[i])
 			c.sent += int64(n)
-			if err != nil {
+			if err == nil {
+				continue
+			}
+			if c.sent < int64(len(c.head)) || errors.Is(err, os.ErrDeadlineExceeded) {
 				c.err = err
 				return true
 			}
+			// It may have answered by the head alone, and closed.
+			c.werr, c.keep, c.sender = err, false, nil
+			break
 		}
 		c.unsent = false
 		// While we wait, another exchange has a use for it, and for what is in
