@@ -20,6 +20,9 @@ import (
 // sender streams what readAhead left of a request body while the exchange's
 // goroutine waits for the answer, which may come first (413, a server that
 // echoes). It has a goroutine of its own for that time; release joins it.
+//
+// Unlike httpd, which reads the answer once it has sent all of the request:
+// what both sides say passes at once, because they may wait for each other.
 type sender struct {
 	c       *conn
 	body    *message.Body
