@@ -121,15 +121,15 @@ func ParseCRLs(data []byte) ([]*CRL, error) {
 		if b.Type != "X509 CRL" {
 			continue
 		}
-		l, err := x509.ParseRevocationList(b.Bytes)
+		l, err := parseCRL(b.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("revocation list %d of the file: %w", len(out)+1, err)
 		}
-		out = append(out, NewCRL(l))
+		out = append(out, l)
 	}
 	if len(out) == 0 {
-		if l, err := x509.ParseRevocationList(data); err == nil {
-			return append(out, NewCRL(l)), nil
+		if l, err := parseCRL(data); err == nil {
+			return append(out, l), nil
 		}
 		return nil, errors.New("the file holds no revocation list (-----BEGIN X509 CRL-----)")
 	}

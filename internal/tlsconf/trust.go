@@ -3,6 +3,8 @@ package tlsconf
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,6 +101,8 @@ type CRL struct {
 	*x509.RevocationList
 	serials map[string]time.Time // since when
 
+	first *pkix.CertificateList // of version 1; else nil
+
 	mu     sync.Mutex
 	signer *x509.Certificate // who is known to have signed it
 }
@@ -113,6 +117,33 @@ func NewCRL(l *x509.RevocationList) *CRL {
 	return c
 }
 
+// parseCRL reads a list in DER. Those of version 1 are what openssl ca writes
+// unless it is told of extensions.
+func parseCRL(der []byte) (*CRL, error) {
+	l, err := x509.ParseRevocationList(der)
+	if err == nil {
+		return NewCRL(l), nil
+	}
+	//lint:ignore SA1019 what took its place reads version 2 alone
+	old, e := x509.ParseDERCRL(der)
+	if e != nil || old.TBSCertList.Version != 0 {
+		return nil, err
+	}
+	var tbs struct {
+		Algorithm, Issuer asn1.RawValue
+	}
+	if _, e := asn1.Unmarshal(old.TBSCertList.Raw, &tbs); e != nil {
+		return nil, err
+	}
+	l = &x509.RevocationList{Raw: der, RawIssuer: tbs.Issuer.FullBytes, ThisUpdate: old.TBSCertList.ThisUpdate, NextUpdate: old.TBSCertList.NextUpdate}
+	for _, r := range old.TBSCertList.RevokedCertificates {
+		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: r.SerialNumber, RevocationTime: r.RevocationTime})
+	}
+	c := NewCRL(l)
+	c.first = old
+	return c, nil
+}
+
 // by reports whether issuer has signed the list: looked at once, for a list may
 // be long.
 func (c *CRL) by(issuer *x509.Certificate) bool {
@@ -121,7 +152,14 @@ func (c *CRL) by(issuer *x509.Certificate) bool {
 	if c.signer != nil && bytes.Equal(c.signer.RawSubjectPublicKeyInfo, issuer.RawSubjectPublicKeyInfo) {
 		return true
 	}
-	if c.CheckSignatureFrom(issuer) != nil {
+	err := error(nil)
+	if c.first == nil {
+		err = c.CheckSignatureFrom(issuer)
+	} else {
+		//lint:ignore SA1019 as in parseCRL
+		err = issuer.CheckCRLSignature(c.first)
+	}
+	if err != nil {
 		return false
 	}
 	c.signer = issuer

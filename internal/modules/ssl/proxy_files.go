@@ -42,7 +42,7 @@ func setSource[T any](field func(*proxyConf) *conf.Opt[*source[T]], parse func([
 		switch {
 		case err != nil:
 			return &diag.Err{Text: c.Directive.Name + ": " + err.Error(), Expected: expected, Word: 1}
-		case s.size() == 0:
+		case len(s.Get()) == 0:
 			return &diag.Err{Text: c.Directive.Name + ": '" + path + "' " + none, Expected: expected, Word: 1}
 		}
 		*field(p) = conf.Some(c, s)

@@ -29,7 +29,6 @@ type source[T any] struct {
 type changing interface {
 	name() string
 	look(read func(string) ([]byte, error)) (bool, error)
-	size() int
 }
 
 func newSource[T any](directive, path string, parse func([]byte) ([]T, error, error)) *source[T] {
@@ -37,7 +36,6 @@ func newSource[T any](directive, path string, parse func([]byte) ([]T, error, er
 }
 
 func (s *source[T]) name() string { return s.path }
-func (s *source[T]) size() int    { return len(s.Get()) }
 
 // files are those to be read.
 func (s *source[T]) files() ([]string, error) {

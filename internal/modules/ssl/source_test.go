@@ -84,7 +84,7 @@ func TestBadListKeepsTheOld(t *testing.T) {
 		if changed != wantChanged || (err == nil) != (wantErr == "") || err != nil && !strings.Contains(err.Error(), wantErr) {
 			t.Errorf("%v, %v; want %v, %q", changed, err, wantChanged, wantErr)
 		}
-		if s.size() != 1 {
+		if len(s.Get()) != 1 {
 			t.Error("the list is gone")
 		}
 	}
@@ -113,8 +113,8 @@ func TestTreeChanges(t *testing.T) {
 	}
 	s := newSource("SSLCACertificatePath", dir, authorities)
 	for _, want := range []int{1, 2, 1} {
-		if changed, err := s.look(os.ReadFile); !changed || err != nil || s.size() != want {
-			t.Errorf("%v, %v, %d certificates, want %d", changed, err, s.size(), want)
+		if changed, err := s.look(os.ReadFile); !changed || err != nil || len(s.Get()) != want {
+			t.Errorf("%v, %v, %d certificates, want %d", changed, err, len(s.Get()), want)
 		}
 		if want == 1 {
 			write(t, dir, "two.pem", two.certPEM())

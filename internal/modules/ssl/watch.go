@@ -113,7 +113,7 @@ func (w *watcher) lookAt(s changing) bool {
 	case err != nil:
 		w.logf(errorlog.Warn, "%s has changed and is not used: %v", s.name(), err)
 	default:
-		w.logf(errorlog.Notice, "%s has changed: %d entries are used from now on", s.name(), s.size())
+		w.logf(errorlog.Notice, "%s has changed: what it holds now counts", s.name())
 		return true
 	}
 	return false

@@ -96,7 +96,8 @@ func setDialog(c *conf.Cmd, s *serverConf, args []string) error {
 		return &diag.Err{Text: "SSLPassPhraseDialog: Invalid argument", Expected: "builtin, exec:/path/to/program or |/path/to/program", Word: 1}
 	}
 	path, _, _ := strings.Cut(w, " ")
-	if info, err := os.Stat(c.Path(path)); err != nil || info.IsDir() {
+	// After a reload, which need not run it, it may be out of sight.
+	if info, err := os.Stat(c.Path(path)); err != nil && !os.IsPermission(err) || err == nil && info.IsDir() {
 		return &diag.Err{Text: "SSLPassPhraseDialog: file '" + c.Path(path) + "' does not exist", Word: 1}
 	}
 	s.Dialog = conf.Some(c, before+c.Path(path)+strings.TrimPrefix(w, path))
