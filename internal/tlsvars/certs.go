@@ -2,7 +2,6 @@ package tlsvars
 
 import (
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
@@ -20,17 +19,17 @@ type attribute struct {
 }
 
 var attributes = []attribute{
-	{"C", "2.5.4.6", ""}, {"ST", "2.5.4.8", ""}, {"L", "2.5.4.7", ""}, {"O", "2.5.4.10", ""}, {"OU", "2.5.4.11", ""},
+	{"C", "2.5.4.6", ""}, {"ST", "2.5.4.8", ""}, {"SP", "2.5.4.8", "ST"}, {"L", "2.5.4.7", ""}, {"O", "2.5.4.10", ""}, {"OU", "2.5.4.11", ""},
 	{"CN", "2.5.4.3", ""}, {"T", "2.5.4.12", "title"}, {"I", "2.5.4.43", "initials"}, {"G", "2.5.4.42", "GN"},
 	{"S", "2.5.4.4", "SN"}, {"D", "2.5.4.13", "description"}, {"UID", "0.9.2342.19200300.100.1.1", ""},
-	{"Email", "1.2.840.113549.1.9.1", "emailAddress"},
-	{"DC", "0.9.2342.19200300.100.1.25", ""},
+	{"Email", "1.2.840.113549.1.9.1", "emailAddress"}, {"serialNumber", "2.5.4.5", ""},
 }
 
 // printed are further short names of printed DNs.
 var printed = map[string]string{
-	"2.5.4.5": "serialNumber", "2.5.4.9": "street", "2.5.4.17": "postalCode", "2.5.4.46": "dnQualifier", "2.5.4.44": "generationQualifier",
+	"2.5.4.9": "street", "2.5.4.17": "postalCode", "2.5.4.46": "dnQualifier", "2.5.4.44": "generationQualifier",
 	"2.5.4.65": "pseudonym", "2.5.4.45": "x500UniqueIdentifier", "2.5.4.15": "businessCategory", "2.5.4.97": "organizationIdentifier",
+	"0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.2": "unstructuredName", "1.2.840.113549.1.9.8": "unstructuredAddress",
 	"1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST", "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
 }
 
@@ -65,14 +64,19 @@ func certificate(c *x509.Certificate, name string) (v string, keep bool) {
 		return part(c.RawSubject, name[len("S_DN_"):])
 	case strings.HasPrefix(name, "I_DN_"):
 		return part(c.RawIssuer, name[len("I_DN_"):])
-	case strings.HasPrefix(name, "SAN_"):
+	case len(name) > 4 && strings.EqualFold(name[:4], "SAN_"):
 		rest := name[len("SAN_"):]
 		i := strings.LastIndexByte(rest, '_')
 		if i < 0 {
 			return "", false
 		}
 		n, err := strconv.Atoi(rest[i+1:])
-		list := alternatives(c)[rest[:i]]
+		var list []string
+		for kind, l := range alternatives(c) {
+			if strings.EqualFold(kind, rest[:i]) {
+				list = l
+			}
+		}
 		if err != nil || n < 0 || n >= len(list) {
 			return "", false
 		}
@@ -96,13 +100,31 @@ func text(c *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 }
 
+// parts is a distinguished name: its parts in the order of the certificate, each
+// a set of attributes.
+type parts []rdn
+
+type rdn []attributeValue
+
+type attributeValue struct {
+	Type  asn1.ObjectIdentifier
+	Value asn1.RawValue
+}
+
 // name takes a distinguished name apart.
-func name(raw []byte) pkix.RDNSequence {
-	var seq pkix.RDNSequence
+func name(raw []byte) (out parts) {
+	var seq []asn1.RawValue
 	if _, err := asn1.Unmarshal(raw, &seq); err != nil {
 		return nil
 	}
-	return seq
+	for _, set := range seq {
+		var r rdn
+		if _, err := asn1.UnmarshalWithParams(set.FullBytes, (*[]attributeValue)(&r), "set"); err != nil {
+			return nil
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // DN prints a distinguished name as mod_ssl does: RFC 2253, the last part first.
@@ -110,30 +132,36 @@ func DN(raw []byte) string {
 	var b strings.Builder
 	seq := name(raw)
 	for i := len(seq) - 1; i >= 0; i-- {
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		for j, a := range seq[i] {
-			if j > 0 {
+		for j := len(seq[i]) - 1; j >= 0; j-- {
+			switch a := seq[i][j]; {
+			case b.Len() == 0:
+				label(&b, a)
+			case j == len(seq[i])-1:
+				b.WriteByte(',')
+				label(&b, a)
+			default:
 				b.WriteByte('+')
+				label(&b, a)
 			}
-			b.WriteString(shortName(a.Type.String()))
-			b.WriteByte('=')
-			escape(&b, value(a.Value))
+			escape(&b, string(runes(seq[i][j].Value)))
 		}
 	}
 	return b.String()
+}
+
+func label(b *strings.Builder, a attributeValue) {
+	b.WriteString(shortName(a.Type.String()))
+	b.WriteByte('=')
 }
 
 // Slashes prints a distinguished name in OpenSSL's old way: "/C=…/CN=…".
 func Slashes(raw []byte) string {
 	var b strings.Builder
 	for _, rdn := range name(raw) {
-		for _, a := range rdn {
-			b.WriteByte('/')
-			b.WriteString(shortName(a.Type.String()))
-			b.WriteByte('=')
-			for _, c := range []byte(value(a.Value)) {
+		for i, a := range rdn {
+			b.WriteByte("/+"[min(i, 1)])
+			label(&b, a)
+			for _, c := range a.Value.Bytes {
 				switch {
 				case c < ' ' || c > '~':
 					fmt.Fprintf(&b, "\\x%02X", c)
@@ -164,14 +192,49 @@ func shortName(oid string) string {
 	return oid
 }
 
-func value(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
+// runes reads a string of ASN.1.
+func runes(v asn1.RawValue) (out []rune) {
+	b := v.Bytes
+	switch v.Tag {
+	case asn1.TagUTF8String:
+		return []rune(string(b))
+	case asn1.TagBMPString:
+		for ; len(b) >= 2; b = b[2:] {
+			out = append(out, rune(b[0])<<8|rune(b[1]))
+		}
+	case 28: // UniversalString
+		for ; len(b) >= 4; b = b[4:] {
+			out = append(out, rune(b[0])<<24|rune(b[1])<<16|rune(b[2])<<8|rune(b[3]))
+		}
+	default:
+		for _, c := range b {
+			out = append(out, rune(c))
+		}
 	}
-	return fmt.Sprint(v)
+	return out
+}
+
+// value prints an attribute alone: control characters and backslashes escaped
+// (ASN1_STRFLGS_ESC_CTRL), in UTF-8, or raw with a byte for each character.
+func value(v asn1.RawValue, raw bool) string {
+	var b strings.Builder
+	for _, r := range runes(v) {
+		switch {
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, "\\%02X", r)
+		case r == '\\':
+			b.WriteString(`\\`)
+		case !raw:
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, "\\W%08X", r)
+		case r > 0xff:
+			fmt.Fprintf(&b, "\\U%04X", r)
+		default:
+			b.WriteByte(byte(r))
+		}
+	}
+	return b.String()
 }
 
 // escape writes a value as RFC 2253 §2.4 wants it, without touching UTF-8.
@@ -193,7 +256,7 @@ func escape(b *strings.Builder, s string) {
 
 // part is one attribute of a name: "CN", "OU_1", "O_0_RAW".
 func part(raw []byte, which string) (v string, keep bool) {
-	which = strings.TrimSuffix(which, "_RAW")
+	which, bare := strings.CutSuffix(which, "_RAW")
 	index := 0
 	if i := strings.LastIndexByte(which, '_'); i >= 0 {
 		n, err := strconv.Atoi(which[i+1:])
@@ -206,19 +269,23 @@ func part(raw []byte, which string) (v string, keep bool) {
 		if a.name != which {
 			continue
 		}
-		for _, rdn := range name(raw) {
-			for _, at := range rdn {
-				if at.Type.String() != a.oid {
-					continue
-				}
-				if index == 0 {
-					return value(at.Value), true
-				}
-				index--
-			}
+		if list := values(raw, a.oid); index < len(list) {
+			return value(list[index], bare), true
 		}
 	}
 	return "", false
+}
+
+// values are all those of one attribute of a name.
+func values(raw []byte, oid string) (out []asn1.RawValue) {
+	for _, rdn := range name(raw) {
+		for _, at := range rdn {
+			if at.Type.String() == oid {
+				out = append(out, at.Value)
+			}
+		}
+	}
+	return out
 }
 
 // alternatives are the names of subjectAltName by the words of the variables.

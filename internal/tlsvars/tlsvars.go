@@ -36,11 +36,12 @@ func Lookup(c *exchange.Client, name string) string {
 
 // compute makes a variable. keep is false for names without limit.
 func compute(t *exchange.TLS, name string) (v string, keep bool) {
-	rest, ok := strings.CutPrefix(name, "SSL_")
-	if !ok {
+	// As in httpd case counts only in the names of certificates' parts.
+	if len(name) < 4 || !strings.EqualFold(name[:4], "SSL_") {
 		return "", false
 	}
-	switch rest {
+	rest := name[4:]
+	switch strings.ToUpper(rest) {
 	case "PROTOCOL":
 		return protocol(t.State.Version), true
 	case "CIPHER":
@@ -82,6 +83,9 @@ func compute(t *exchange.TLS, name string) (v string, keep bool) {
 	case strings.HasPrefix(rest, "SERVER_"):
 		if t.Local == nil {
 			return "", false
+		}
+		if rest == "SERVER_CERT_RFC4523_CEA" {
+			return "", true
 		}
 		return certificate(t.Local, rest[len("SERVER_"):])
 	}
@@ -138,7 +142,7 @@ var names = []string{
 }
 
 // ofCertificate are those of a certificate.
-var ofCertificate = []string{"M_VERSION", "M_SERIAL", "V_START", "V_END", "V_REMAIN", "S_DN", "I_DN", "A_KEY", "A_SIG"}
+var ofCertificate = []string{"M_VERSION", "M_SERIAL", "V_START", "V_END", "S_DN", "I_DN", "A_KEY", "A_SIG"}
 
 // Standard calls set with each variable of SSLOptions +StdEnvVars.
 func Standard(c *exchange.Client, set func(name, value string)) {
@@ -160,14 +164,31 @@ func Standard(c *exchange.Client, set func(name, value string)) {
 		for _, n := range ofCertificate {
 			set(side+n, Lookup(c, side+n))
 		}
-		for _, dn := range []string{"S_DN_", "I_DN_"} {
-			for _, a := range attributes {
-				if v := Lookup(c, side+dn+a.name); v != "" {
-					set(side+dn+a.name, v)
+		other := "OTHER_msUPN"
+		if side == "SSL_CLIENT_" {
+			other = "OTHER_dnsSRV"
+			set("SSL_CLIENT_V_REMAIN", Lookup(c, "SSL_CLIENT_V_REMAIN"))
+			set("SSL_CLIENT_CERT_RFC4523_CEA", Lookup(c, "SSL_CLIENT_CERT_RFC4523_CEA"))
+		}
+		for _, a := range attributes {
+			if a.name == "SP" {
+				continue
+			}
+			for dn, raw := range map[string][]byte{"S_DN_": cert.RawSubject, "I_DN_": cert.RawIssuer} {
+				n := side + dn + a.name
+				for i, v := range values(raw, a.oid) {
+					if i == 0 {
+						set(n, value(v, false))
+					} else {
+						set(n+"_"+strconv.Itoa(i), value(v, false))
+					}
 				}
 			}
 		}
 		for kind, list := range alternatives(cert) {
+			if kind == other {
+				continue
+			}
 			for i, v := range list {
 				set(side+"SAN_"+kind+"_"+strconv.Itoa(i), v)
 			}

@@ -130,14 +130,10 @@ func checkMutex(c *conf.Cmd, args []string) error {
 	if len(args) == 0 {
 		return &diag.Err{Text: "Mutex requires at least a mechanism argument " + mutexKinds}
 	}
-	kind, _, file := strings.Cut(args[0], ":")
+	kind, _, _ := strings.Cut(args[0], ":") // httpd takes a path behind all of them
 	switch strings.ToLower(kind) {
-	case "flock", "fcntl", "file":
+	case "flock", "fcntl", "file", "none", "no", "default", "yes", "pthread", "sysvsem", "posixsem", "sem":
 		return nil
-	case "none", "no", "default", "pthread", "sysvsem", "posixsem", "sem":
-		if !file {
-			return nil
-		}
 	}
 	return &diag.Err{Text: "Invalid Mutex argument " + args[0] + " " + mutexKinds, Word: 1}
 }
