@@ -18,6 +18,8 @@ type Ciphers struct {
 	// Weak are those of IDs that nobody should use any more. Only their full
 	// names bring them in: words like HIGH stand for good suites.
 	Weak []string
+	// Unknown are words that mean nothing to OpenSSL, which passes over them.
+	Unknown []string
 }
 
 // WordError is a word of a list that means nothing to OpenSSL.
@@ -64,6 +66,8 @@ type candidate struct {
 // and "a+b" is what is both.
 func ParseCiphers(text string) (*Ciphers, error) {
 	list := make([]*candidate, len(suites))
+	c := new(Ciphers)
+	first := 0
 	for i := range suites {
 		list[i] = &candidate{suite: &suites[i]}
 	}
@@ -77,12 +81,20 @@ func ParseCiphers(text string) (*Ciphers, error) {
 			end = len(text) - i
 		}
 		word := text[i : i+end]
-		if err := act(list, word); err != nil {
-			return nil, &WordError{word, i}
+		if act(list, word) != nil {
+			if word[0] == '@' {
+				return nil, &WordError{word, i}
+			}
+			if c.Unknown == nil {
+				first = i
+			}
+			c.Unknown = append(c.Unknown, word)
 		}
 		i += end
 	}
-	c := new(Ciphers)
+	if c.Unknown != nil && !slices.ContainsFunc(list, func(s *candidate) bool { return s.on }) {
+		return nil, &WordError{c.Unknown[0], first}
+	}
 	for _, s := range list {
 		if !s.on {
 			continue
@@ -151,6 +163,9 @@ func parseWord(word string) (match func(*suite) bool, named bool, err error) {
 	var parts []func(*suite) bool
 	for w := range strings.SplitSeq(word, "+") {
 		p := classes[w]
+		if strings.HasPrefix(w, "PROFILE=") { // of the system, as Fedora's OpenSSL has it
+			p = classes["DEFAULT"]
+		}
 		if p == nil {
 			return nil, false, errWord
 		}

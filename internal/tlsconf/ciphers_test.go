@@ -75,11 +75,22 @@ func TestWeakAndLacking(t *testing.T) {
 	if c, _ := ParseCiphers("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"); len(c.IDs) != 1 || c.IDs[0] != tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 {
 		t.Errorf("the name of the RFC: %+v", c)
 	}
-	for s, col := range map[string]int{"nonsense": 0, "HIGH:!none": 5, "AES+": 0, "@X": 0, "HIGH:ecdhe": 5} {
+	for s, col := range map[string]int{"nonsense": 0, "!HIGH:none": 6, "AES+": 0, "@X": 0, "HIGH:@X": 5} {
 		_, err := ParseCiphers(s)
 		if w, ok := errors.AsType[*WordError](err); !ok || w.Col != col {
 			t.Errorf("%s: %v", s, err)
 		}
+	}
+}
+
+// As OpenSSL passes over words that it does not know, if something is left.
+func TestUnknownWords(t *testing.T) {
+	c, err := ParseCiphers("HIGH:!none:ecdhe")
+	if err != nil || !slices.Equal(c.Unknown, []string{"!none", "ecdhe"}) || len(c.IDs) == 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if system, err := ParseCiphers("PROFILE=SYSTEM"); err != nil || system.Unknown != nil || !slices.Contains(system.IDs, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) {
+		t.Errorf("Fedora's profile: %+v, %v", system, err)
 	}
 }
 

@@ -396,6 +396,9 @@ func (bd *builder) cipherList(spec conf.Opt[string], used bool) []uint16 {
 		bd.fail(spec.Pos, "AH01898: Unable to configure permitted SSL ciphers: Sallyport has none of these", "ECDHE suites with AES-GCM or ChaCha20 are offered")
 		return tlsconf.Intermediate
 	}
+	if len(c.Unknown) > 0 {
+		bd.warn(spec.Pos, "SSLCipherSuite: passed over, as nothing that OpenSSL knows: "+strings.Join(c.Unknown, ", "), "")
+	}
 	if len(c.Lacking) > 0 {
 		bd.warn(spec.Pos, "SSLCipherSuite: Sallyport does not have "+strings.Join(c.Lacking, ", "), "")
 	}

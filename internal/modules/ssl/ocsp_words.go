@@ -34,8 +34,14 @@ func setOCSP(c *conf.Cmd, s *serverConf, args []string) error {
 	return nil
 }
 
+// responderURL reports a URL that can be asked.
+func responderURL(w string) bool {
+	u, err := url.Parse(w)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
 func setOCSPURL(c *conf.Cmd, s *serverConf, args []string) error {
-	if u, err := url.Parse(args[0]); err != nil || u.Scheme != "http" || u.Host == "" {
+	if !responderURL(args[0]) {
 		return &diag.Err{Text: "SSLOCSPDefaultResponder: '" + args[0] + "' is no URL of an OCSP responder", Expected: "http://host[:port]/path", Word: 1}
 	}
 	s.OCSPURL = conf.Some(c, args[0])
@@ -43,8 +49,12 @@ func setOCSPURL(c *conf.Cmd, s *serverConf, args []string) error {
 }
 
 func setOCSPProxy(c *conf.Cmd, s *serverConf, args []string) error {
-	u, err := url.Parse(args[0])
-	if err != nil || u.Scheme != "http" || u.Host == "" {
+	w := args[0]
+	if !strings.Contains(w, "://") {
+		w = "http://" + w
+	}
+	u, err := url.Parse(w)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return &diag.Err{Text: "SSLOCSPProxyURL: Cannot parse URL " + args[0], Expected: "http://host:port/", Word: 1}
 	}
 	s.OCSPProxy = conf.Some(c, u)

@@ -42,6 +42,8 @@ func setSource[T any](field func(*proxyConf) *conf.Opt[*source[T]], parse func([
 		switch {
 		case err != nil:
 			return &diag.Err{Text: c.Directive.Name + ": " + err.Error(), Expected: expected, Word: 1}
+		case len(s.Get()) == 0 && s.tree: // files may come
+			c.Warn(c.Directive.Name+": '"+path+"' "+none, "")
 		case len(s.Get()) == 0:
 			return &diag.Err{Text: c.Directive.Name + ": '" + path + "' " + none, Expected: expected, Word: 1}
 		}
@@ -87,7 +89,9 @@ func setMachine(field func(*proxyConf) *conf.Opt[*machine]) func(*conf.Cmd, *pro
 	return func(c *conf.Cmd, p *proxyConf, args []string) error {
 		m := &machine{}
 		err := eachFile(c, args[0], m.add)
-		if err == nil && len(m.own) == 0 {
+		if err == nil && len(m.own) == 0 && strings.HasSuffix(c.Directive.Name, "Path") {
+			c.Warn(c.Directive.Name+": no client certs found for SSL proxy in '"+args[0]+"'", "")
+		} else if err == nil && len(m.own) == 0 {
 			err = &diag.Err{Text: c.Directive.Name + ": '" + args[0] + "' holds no certificate with its private key",
 				Expected: "PEM certificates and, in the same file, their keys", Word: 1}
 		}

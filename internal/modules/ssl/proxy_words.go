@@ -79,6 +79,9 @@ func setProxyCiphers(c *conf.Cmd, p *proxyConf, args []string) error {
 		if len(list.IDs) == 0 {
 			return &diag.Err{Text: "SSLProxyCipherSuite: Sallyport has none of these ciphers", Expected: "a list such as HIGH:!aNULL", Word: n}
 		}
+		if len(list.Unknown) > 0 {
+			c.Warn("SSLProxyCipherSuite: passed over, as nothing that OpenSSL knows: "+strings.Join(list.Unknown, ", "), "")
+		}
 		if len(list.Lacking) > 0 {
 			c.Warn("SSLProxyCipherSuite: Sallyport does not have "+strings.Join(list.Lacking, ", "), "")
 		}

@@ -53,7 +53,7 @@ func (s *secrets) open(data []byte, server, path string, n int) (crypto.Signer, 
 	for i := range times {
 		var phrase []byte
 		if phrase, err = ask(server, path, n, times-i); err != nil {
-			return nil, fmt.Errorf("SSLPassPhraseDialog %s: %w", strings.Fields(strings.TrimPrefix(s.dialog, "|"))[0], err)
+			return nil, fmt.Errorf("SSLPassPhraseDialog %s: %w", s.dialog, err)
 		}
 		if key, err = tlsconf.ParseKey(data, func() ([]byte, error) { return phrase, nil }); err == nil {
 			s.known.Add(phrase)
@@ -72,8 +72,7 @@ func (s *secrets) run(server, _ string, n, _ int) ([]byte, error) {
 	if names := []string{"RSA", "DSA", "ECC"}; n < len(names) {
 		kind = names[n]
 	}
-	words := strings.Fields(s.dialog)
-	out, err := exec.CommandContext(ctx, words[0], append(words[1:], server, kind)...).Output()
+	out, err := exec.CommandContext(ctx, s.dialog, server, kind).Output()
 	if err != nil {
 		return nil, err
 	}

@@ -85,17 +85,20 @@ func addFile(c *conf.Cmd, list *[]conf.Opt[string], word string) error {
 func setDialog(c *conf.Cmd, s *serverConf, args []string) error {
 	w, before := args[0], ""
 	switch {
-	case w == "builtin":
+	case strings.EqualFold(w, "builtin"):
 		s.Dialog = conf.Some(c, "")
 		return nil
-	case len(w) > 5 && strings.EqualFold(w[:5], "exec:"):
+	case len(w) > 5 && w[:5] == "exec:":
 		w = w[5:]
 	case len(w) > 1 && w[0] == '|':
 		w, before = w[1:], "|"
 	default:
 		return &diag.Err{Text: "SSLPassPhraseDialog: Invalid argument", Expected: "builtin, exec:/path/to/program or |/path/to/program", Word: 1}
 	}
-	path, _, _ := strings.Cut(w, " ")
+	path := w
+	if before != "" {
+		path, _, _ = strings.Cut(w, " ")
+	}
 	// After a reload, which need not run it, it may be out of sight.
 	if info, err := os.Stat(c.Path(path)); err != nil && !os.IsPermission(err) || err == nil && info.IsDir() {
 		return &diag.Err{Text: "SSLPassPhraseDialog: file '" + c.Path(path) + "' does not exist", Word: 1}
@@ -202,32 +205,6 @@ func setPolicy(c *conf.Cmd, s *serverConf, args []string) error {
 	return nil
 }
 
-// setConfCmd knows those of OpenSSL's commands that mean something here.
-func setConfCmd(c *conf.Cmd, s *serverConf, args []string) error {
-	switch strings.ToLower(args[0]) {
-	case "groups", "curves":
-		s.Groups = conf.Some(c, args[1])
-	case "ciphersuites":
-		s.Ciphers13 = conf.Some(c, args[1])
-	case "cipherstring":
-		s.Ciphers = conf.Some(c, args[1])
-	case "minprotocol", "maxprotocol":
-		at := versionNames[strings.ToLower(args[1])]
-		if at == 0 {
-			return &diag.Err{Text: "SSLOpenSSLConfCmd " + args[0] + ": unknown protocol '" + args[1] + "'", Expected: "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3", Word: 2}
-		}
-		keep := at<<1 - 1 // up to it
-		if strings.EqualFold(args[0], "minprotocol") {
-			keep = allVersions &^ (at - 1)
-		}
-		s.Protocols = conf.Some(c, s.Protocols.Or(allVersions)&keep)
-	default:
-		c.Warn("SSLOpenSSLConfCmd "+args[0]+" has no effect: Sallyport does not use OpenSSL",
-			"Groups, Curves, Ciphersuites, CipherString, MinProtocol and MaxProtocol are understood")
-	}
-	return nil
-}
-
 func setCRLCheck(c *conf.Cmd, s *serverConf, args []string) error {
 	k, err := parseCRLCheck(c, args)
 	if err == nil {
@@ -319,7 +296,11 @@ func setOptions(c *conf.Cmd, d *dirConf, args []string) error {
 	return nil
 }
 
-func setRequireSSL(c *conf.Cmd, d *dirConf, _ []string) error {
+// setRequireSSL minds no arguments, as httpd.
+func setRequireSSL(c *conf.Cmd, d *dirConf, args []string) error {
+	if w := args[0]; w != "" && !strings.EqualFold(w, "on") {
+		c.Warn("SSLRequireSSL takes no arguments: it is on, '"+w+"' or not", "")
+	}
 	d.RequireSSL = conf.Some(c, true)
 	return nil
 }
@@ -368,7 +349,7 @@ func seconds(field func(*serverConf) *conf.Opt[int]) conf.Setter {
 }
 
 func setStapleURL(c *conf.Cmd, s *serverConf, args []string) error {
-	if !strings.HasPrefix(args[0], "http://") {
+	if !responderURL(args[0]) {
 		return &diag.Err{Text: "SSLStaplingForceURL: '" + args[0] + "' is no URL of an OCSP responder", Expected: "http://host[:port]/path", Word: 1}
 	}
 	s.StapleURL = conf.Some(c, args[0])
