@@ -119,8 +119,9 @@ type Request struct {
 	Ahead            []byte
 	Whole, Streaming bool
 
-	// Sent and Received are the bytes of the last try, heads included, known
-	// once its Reply has ended or Start has failed.
+	// Sent and Received are the bytes of the last try as httpd counts them: all
+	// that was sent; status lines and content that came. Known once its Reply has
+	// ended or Start has failed.
 	Sent, Received int64
 }
 

@@ -75,6 +75,9 @@ var blame = [...]struct {
 	{fault.PingTimeout, CauseFault},
 }
 
+// penalty is by how much slower than before a member counts that failed.
+const penalty = 10
+
 // Done takes in how the attempt ended. It must be called once for each
 // successful Elect.
 //
@@ -85,6 +88,9 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 	w := m.Worker
 	w.AddTraffic(o.Sent, o.Received)
 	if o.Answered > 0 {
+		if o.Fault != fault.None { // to fail fast must not look like being fast
+			o.Answered = max(o.Answered, min(penalty*w.Pace(now), time.Minute))
+		}
 		w.SetPace(o.Answered, now)
 	}
 	p.Trail = append(p.Trail, Attempt{m, o.Fault, o.Status, now.Sub(p.At)})

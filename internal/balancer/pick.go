@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sallyport/internal/live"
@@ -120,6 +121,14 @@ func (p *Pick) addTried(m *Member) {
 // Var is one environment variable.
 type Var struct{ Name, Value string }
 
+// bare is a worker's URL without the socket in front: as httpd names it here.
+func bare(url string) string {
+	if strings.HasPrefix(url, "unix:") {
+		return url[strings.IndexByte(url, '|')+1:]
+	}
+	return url
+}
+
 // Vars appends the BALANCER_* variables to to: what httpd puts into the
 // request's environment after the pick.
 func (p *Pick) Vars(to []Var) []Var {
@@ -128,7 +137,7 @@ func (p *Pick) Vars(to []Var) []Var {
 	}
 	to = append(to,
 		Var{"BALANCER_NAME", p.balancer.name},
-		Var{"BALANCER_WORKER_NAME", p.Member.URL()},
+		Var{"BALANCER_WORKER_NAME", bare(p.Member.URL())},
 		Var{"BALANCER_WORKER_ROUTE", p.Route})
 	if p.HasRoute {
 		to = append(to,

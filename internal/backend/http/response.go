@@ -68,6 +68,8 @@ func (c *conn) readHead() *fault.Fault {
 			}
 		}
 		head := string(c.in[c.r : c.r+n])
+		status, _, _ := strings.Cut(head[blank:], "\n")
+		c.frame += int64(n - len(strings.TrimSuffix(status, "\r")))
 		c.r += n
 		searched = 0
 		out := &c.x.Out
@@ -312,6 +314,7 @@ func (c *conn) next(n int) ([]byte, error) {
 		case wire.Chunks:
 			data, used, err := c.chunks.Next(src)
 			c.r += used
+			c.frame += int64(used - len(data))
 			if err != nil {
 				c.bodyErr = err
 				return nil, err

@@ -56,6 +56,7 @@ type conn struct {
 	sender  *sender // streams a large request body; nil without
 
 	sent, read int64
+	frame      int64 // of read: what is neither a status line nor content
 }
 
 // ErrHTTP2 is the cause of a fault: the backend has chosen HTTP/2 in the TLS
@@ -109,7 +110,7 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 
 func (c *conn) begin(x *exchange.Exchange, w *backend.Worker, r *backend.Request) {
 	c.x, c.work, c.req = x, w, r
-	c.sent, c.read = 0, 0
+	c.sent, c.read, c.frame = 0, 0, 0
 	c.bodyEnd, c.bodyErr, c.sender, c.werr = false, nil, nil, nil
 	c.keep = true
 }
@@ -334,7 +335,7 @@ func (c *conn) release() {
 		ok = c.sender.join() && ok
 		c.Guard.Disarm()
 	}
-	c.req.Sent, c.req.Received = c.sent, c.read // the connection is another's in a moment
+	c.req.Sent, c.req.Received = c.sent, c.read-c.frame // the connection is another's in a moment
 	c.tidy()
 	if ok {
 		c.Guard.Rest()

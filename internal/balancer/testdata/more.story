@@ -121,6 +121,25 @@ elect x12
 cababbabbababbbbababbaba
 baccbcccccac
 
+# To fail fast is not to be fast.
+
+balancer lbmethod=byresponsetime
+member a
+member b
+member c
+backend a takes=20ms
+backend b takes=20ms
+backend c closes takes=1ms
+elect x24
+elect x24
+tick 60s
+backend c ok
+elect x24
+----
+(c)502 a b a b (c)502 a (c)502 b a b a b b b b a b a b b a b a
+baababaaaabbbbaababababa
+bacbcccacccbacbacbaccccc
+
 # slowstart: a member that comes back takes its share step by step.
 
 balancer

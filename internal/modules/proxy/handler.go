@@ -234,6 +234,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	}
 	var reply backend.Reply
 	var f *fault.Fault
+	rec.req.Sent, rec.req.Received = 0, 0
 	switch {
 	case !l.secure:
 		reply, f = l.transport.Start(x, &l.Worker, &rec.req)
@@ -245,7 +246,7 @@ func (h *handler) carry(x *exchange.Exchange, rec *record, l *link) (exchange.Ve
 	}
 	rec.fault = f
 	if f != nil {
-		o := balancer.Outcome{Fault: f.Kind}
+		o := balancer.Outcome{Fault: f.Kind, Sent: rec.req.Sent, Received: rec.req.Received}
 		row := f.Kind.Row()
 		if rec.paced && row.Side == fault.Backend && !row.Unsent {
 			o.Answered = now().Sub(rec.pick.At)
