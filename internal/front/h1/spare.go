@@ -3,55 +3,66 @@ package h1
 import (
 	"runtime"
 	"sync"
-	"sync/atomic"
 )
 
 // spare is the goroutines that have served a connection to its end and wait for
 // the next. The stack of a new goroutine is small, and to let it grow to what an
-// exchange needs costs more than the connection itself.
+// exchange needs costs half as much as all else that a connection needs.
 type spare struct {
-	once sync.Once
-	next chan *conn    // nobody sends unless somebody waits
-	end  chan struct{} // closed by close
-	idle atomic.Int32
-	max  int32
+	mu   sync.Mutex
+	idle []hand // the last is the one whose stack the cache still holds
+	over bool   // close was called
 }
 
-func (s *spare) init() {
-	s.once.Do(func() {
-		s.next, s.end = make(chan *conn), make(chan struct{})
-		s.max = int32(4 * runtime.GOMAXPROCS(0))
-	})
-}
+// hand is where one goroutine waits: it holds one connection. close closes it.
+type hand chan *conn
+
+// sparesPerCore bounds those that wait.
+const sparesPerCore = 32
 
 // run has a goroutine run the connection.
 func (s *spare) run(c *conn) {
-	s.init()
-	select {
-	case s.next <- c:
-	default:
+	s.mu.Lock()
+	n := len(s.idle)
+	if n == 0 {
+		s.mu.Unlock()
 		go s.serve(c)
+		return
 	}
+	h := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	s.mu.Unlock()
+	h <- c
 }
 
 func (s *spare) serve(c *conn) {
-	for c != nil {
+	h := make(hand, 1)
+	for ok := true; ok; c, ok = <-h {
 		c.run()
-		if s.idle.Add(1) > s.max {
-			s.idle.Add(-1)
+		if !s.wait(h) {
 			return
 		}
-		select {
-		case c = <-s.next:
-		case <-s.end:
-			c = nil
-		}
-		s.idle.Add(-1)
 	}
+}
+
+// wait puts h among the idle. False: it is not needed.
+func (s *spare) wait(h hand) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || len(s.idle) >= sparesPerCore*runtime.GOMAXPROCS(0) {
+		return false
+	}
+	s.idle = append(s.idle, h)
+	return true
 }
 
 // close ends those that wait, and the others when they are done; once.
 func (s *spare) close() {
-	s.init()
-	close(s.end)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for _, h := range s.idle {
+		close(h)
+	}
+	s.idle = nil
 }
