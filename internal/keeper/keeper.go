@@ -203,6 +203,7 @@ func (k *Keeper) ListenPacket(network, addr string) (net.PacketConn, error) {
 // accepted connections inherit.
 func listen(network, addr string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false) // as httpd; it makes each accept dearer
 	return lc.Listen(context.Background(), network, addr)
 }
 
