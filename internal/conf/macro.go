@@ -137,7 +137,11 @@ func (m *macro) replace(line string, values []string, used []bool) string {
 			break
 		}
 		b.WriteString(line[:at])
-		b.WriteString(values[which])
+		if m.args[which][0] == '@' {
+			b.WriteString(quoted(values[which]))
+		} else {
+			b.WriteString(values[which])
+		}
 		line = line[at+len(m.args[which]):]
 		if used != nil {
 			used[which] = true
@@ -145,6 +149,12 @@ func (m *macro) replace(line string, values []string, used []bool) string {
 	}
 	b.WriteString(line)
 	return b.String()
+}
+
+// quoted is the value of an argument whose name begins with "@": one word,
+// whatever is in it.
+func quoted(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
 
 // useMacro is Use: the body is read at this place, under a name that tells

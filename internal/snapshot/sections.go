@@ -75,8 +75,8 @@ func (st *site) add(src *conf.Section, outer *section) {
 		if !src.Regex {
 			s.arg = strings.TrimRight(src.Arg, "/")
 			s.wild = strings.ContainsAny(src.Arg, "*?[")
-			s.depth = strings.Count(s.arg, "/")
 		}
+		s.depth = strings.Count(s.arg, "/")
 	case conf.InFiles:
 		if outer == nil {
 			st.files = append(st.files, n)
@@ -102,9 +102,9 @@ func (st *site) add(src *conf.Section, outer *section) {
 	}
 }
 
-// sortDirs puts <Directory> sections in httpd's order: the fewest path
-// components first, those by regular expression last, in the order of the
-// file among equals.
+// sortDirs puts <Directory> sections in httpd's order: those by regular
+// expression last; the fewest slashes first, also in expressions; in the order
+// of the file among equals.
 func (st *site) sortDirs() {
 	slices.SortStableFunc(st.dirs, func(a, b int) int {
 		x, y := st.all[a], st.all[b]
@@ -113,9 +113,6 @@ func (st *site) sortDirs() {
 				return 1
 			}
 			return -1
-		}
-		if x.src.Regex {
-			return 0
 		}
 		return x.depth - y.depth
 	})
@@ -223,12 +220,18 @@ func (st *site) appendFiles(to []int, x *exchange.Exchange) []int {
 		}
 	}
 	dir = strings.TrimRight(dir, "/")
+	// Patterns see what the URL was mapped to: the file, and of a URL that ends
+	// in a slash the directory with one, whatever its index is.
+	whole := file
+	if strings.HasSuffix(x.Path, "/") {
+		whole = dir + "/"
+	}
 	first := len(to)
 	for _, n := range st.dirs {
 		s := st.all[n]
 		switch {
 		case s.re != nil:
-			if !s.matches(dir, x) && !s.matches(dir+"/", x) {
+			if !s.matches(whole, x) {
 				continue
 			}
 		case s.wild:

@@ -92,6 +92,9 @@ func setCanonicalName(c *conf.Cmd, d *DirConf, args []string) error {
 	case "off":
 		d.CanonicalName = conf.Some(c, exchange.NameFromClient)
 	case "dns":
+		// Unlike httpd: no request waits for the DNS to name the address it
+		// came in at.
+		c.Warn("UseCanonicalName DNS: ServerName is taken, addresses are not looked up", "")
 		d.CanonicalName = conf.Some(c, exchange.NameFromDNS)
 	default:
 		return errors.New("parameter must be 'on', 'off', or 'dns'")

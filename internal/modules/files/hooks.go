@@ -42,8 +42,9 @@ func compile(*module.Build) func(*module.Plan) {
 		w := &place{core: &p.Place.Core, etag: parseETag(p.Place.Core.FileETag)}
 		if root := p.Server.Server.Core.DocumentRoot; root != "" {
 			root = strings.TrimSuffix(root, "/")
+			prefix := strings.TrimSuffix(p.Server.Server.Path, "/")
 			p.Hook(exchange.Translate, module.Last, func(x *exchange.Exchange) exchange.Verdict {
-				return translate(x, root)
+				return translate(x, root, prefix)
 			})
 		}
 		p.Hook(exchange.Head, module.First, checkLinks)
@@ -55,13 +56,18 @@ func compile(*module.Build) func(*module.Plan) {
 	}
 }
 
-// translate maps what nobody else did below DocumentRoot.
-func translate(x *exchange.Exchange, root string) exchange.Verdict {
+// translate maps what nobody else did below DocumentRoot. prefix is ServerPath,
+// which stands for it.
+func translate(x *exchange.Exchange, root, prefix string) exchange.Verdict {
 	if x.Path == "" || x.Path[0] != '/' {
 		x.Logf(errorlog.Error, "core", "AH00126: Invalid URI in request %s %s %s", x.Request.Method, x.Request.Target, x.Request.Version)
 		return exchange.Status(400)
 	}
-	return storage.Map(x, root+x.Path)
+	path := x.Path
+	if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
+		path = rest
+	}
+	return storage.Map(x, root+path)
 }
 
 // checkLinks enforces the symlink rules on a directory before anything (a

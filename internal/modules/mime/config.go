@@ -44,6 +44,10 @@ const (
 // meaning is what the directives say about one extension; "" is nothing.
 type meaning [facts]string
 
+// untyped is the mediaType of an extension that RemoveType has taken it from:
+// neither an outer AddType nor the types file gives it one.
+const untyped = "\x00"
+
 // dirConf is the configuration of one section. The keys are extensions, lower
 // case, without dot.
 type dirConf struct {
@@ -114,7 +118,14 @@ var directives = []conf.Directive{
 	add("AddEncoding", encoding, "an encoding (e.g., gzip), followed by one or more file extensions"),
 	add("AddLanguage", language, "a language (e.g., fr), followed by one or more file extensions"),
 	add("AddHandler", handler, "a handler name followed by one or more file extensions"),
-	remove("RemoveType", mediaType),
+	{
+		// Like an AddType, and unlike the other Remove lines, in its turn.
+		Name: "RemoveType", In: conf.Anywhere, Args: conf.Each, Help: removeHelp,
+		Set: dir.Do(func(c *conf.Cmd, d *dirConf, args []string) error {
+			d.set(extension(args[0]), mediaType, untyped)
+			return nil
+		}),
+	},
 	remove("RemoveCharset", charset),
 	remove("RemoveEncoding", encoding),
 	remove("RemoveLanguage", language),
@@ -159,19 +170,23 @@ func add(name string, f fact, help string) conf.Directive {
 			if strings.ContainsFunc(args[0], func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 				return &diag.Err{Text: name + ": a control character cannot stand in a header field", Word: 1}
 			}
-			ext := extension(args[1])
-			m := d.extensions[ext]
-			m[f] = strings.ToLower(args[0])
+			word := strings.ToLower(args[0])
 			if f == handler {
-				m[f] = exchange.HandlerName(args[0])
+				word = exchange.HandlerName(args[0])
 			}
-			if d.extensions == nil {
-				d.extensions = map[string]meaning{}
-			}
-			d.extensions[ext] = m
+			d.set(extension(args[1]), f, word)
 			return nil
 		}),
 	}
+}
+
+func (d *dirConf) set(ext string, f fact, word string) {
+	m := d.extensions[ext]
+	m[f] = word
+	if d.extensions == nil {
+		d.extensions = map[string]meaning{}
+	}
+	d.extensions[ext] = m
 }
 
 func remove(name string, f fact) conf.Directive {

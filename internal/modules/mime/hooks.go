@@ -11,6 +11,7 @@ import (
 // entry is what one extension means, ready for use.
 type entry struct {
 	media             *media
+	untyped           bool // the types file does not count
 	charset, encoding string
 	languages         []string // one or none
 	handler           string
@@ -53,7 +54,11 @@ func newTable(d *dirConf, types map[string]*media) *table {
 	}
 	for ext, m := range d.resolved() {
 		e := &entry{charset: m[charset], encoding: m[encoding], handler: m[handler]}
-		if m[mediaType] != "" {
+		switch m[mediaType] {
+		case "":
+		case untyped:
+			e.untyped = true
+		default:
 			e.media = parseMedia(m[mediaType])
 		}
 		if m[language] != "" {
@@ -102,7 +107,7 @@ func (t *table) check(x *exchange.Exchange, name string) {
 		}
 		ext = strings.ToLower(ext)
 		e := t.extensions[ext]
-		if e == nil || e.media == nil {
+		if e == nil || e.media == nil && !e.untyped {
 			if m := t.types[ext]; m != nil {
 				found = m
 			}

@@ -122,7 +122,7 @@ AddType text/own CC
 		{"/a.ee", "quo ted||en|"},
 		{"/a.late", "app/late||en|"},
 		{"/d.html/", "|||"},
-		{"/rt/a.cc", "Text/CASE||en|"},
+		{"/rt/a.cc", "text/two||en|"},
 		{"/rt/a.de.html.gz", "application/gzip||en|"},
 		{"/rt/a.imap", "||en|"},
 		{"/rt/in/a.cc", "text/three||en|"},
