@@ -1,5 +1,7 @@
 package urlmap
 
+import "sallyport/internal/wire/h1"
+
 // bare[c] is true for the bytes that stay themselves in a path made from a
 // decoded one (httpd's ap_proxy_canonenc for paths): letters, digits, the
 // slash, and the marks RFC 3986 allows in a segment.
@@ -31,33 +33,17 @@ const hexDigits = "0123456789ABCDEF"
 
 // Encode spells a decoded path for the wire, appending to dst: every byte that
 // is not bare becomes %XX in upper case. With keepSlashes (AllowEncodedSlashes
-// NoDecode) an escaped slash, "%2F" or "%2f", that is still in the path stays
-// as it is; then a percent sign without two hex digits behind it is an error,
-// as in httpd, and ok is false.
-func Encode(dst []byte, path string, keepSlashes bool) (out []byte, ok bool) {
+// NoDecode) the slashes that are still encoded in the path stay as they are.
+func Encode(dst []byte, path string, keepSlashes bool) []byte {
 	for i := 0; i < len(path); i++ {
 		c := path[i]
-		if bare[c] {
+		if bare[c] || c == '%' && keepSlashes && h1.KeptSlash(path[i:]) {
 			dst = append(dst, c)
 			continue
 		}
-		if c == '%' && keepSlashes {
-			if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
-				return dst, false
-			}
-			if path[i+1] == '2' && path[i+2]|0x20 == 'f' {
-				dst = append(dst, path[i:i+3]...)
-				i += 2
-				continue
-			}
-		}
 		dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
 	}
-	return dst, true
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+	return dst
 }
 
 // Sendable reports that a path or query taken over as it came holds no

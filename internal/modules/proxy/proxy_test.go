@@ -247,12 +247,6 @@ func TestForbidden(t *testing.T) {
 			t.Errorf("%q: %d, want %d", target, v, want)
 		}
 	}
-	x, _ := exchangetest.NewExchange("GET", "/c/100%25")
-	x.Server, x.Place = p.Server, p
-	p.Server.Core.EncodedSlashes = exchange.SlashesKept
-	if v := s.phases(x); v != 400 {
-		t.Errorf("a stray percent sign with NoDecode: %d", v)
-	}
 }
 
 func TestSectionsAndNoProxy(t *testing.T) {

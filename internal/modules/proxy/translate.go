@@ -211,12 +211,7 @@ func (rec *record) spell(x *exchange.Exchange, path string) {
 	case urlmap.Plain(path):
 	default:
 		keep := x.Server.Core.EncodedSlashes == exchange.SlashesKept
-		b, ok := urlmap.Encode(make([]byte, 0, len(path)+16), path, keep)
-		if !ok {
-			rec.refuse = 400
-			return
-		}
-		path = string(b)
+		path = string(urlmap.Encode(make([]byte, 0, len(path)+16), path, keep))
 	}
 	if rec.hasQuery && !urlmap.Sendable(rec.query) {
 		x.Logf(errorlog.Error, "proxy_http", "AH10408: To be forwarded query string contains control characters or spaces")

@@ -9,6 +9,7 @@ import (
 	"sallyport/internal/module"
 	"sallyport/internal/storage"
 	"sallyport/internal/urlmap"
+	wire "sallyport/internal/wire/h1"
 )
 
 // compile resolves the servers' rules, ends programs with the snapshot and
@@ -191,9 +192,9 @@ func (n *run) redirect(res result, query string) exchange.Verdict {
 	if status == 0 {
 		status = 302
 	}
-	if !urlmap.Sendable(n.file) {
-		x.Logf(errorlog.Error, "rewrite", "AH10411: Rewritten query string contains control characters or spaces")
-		return exchange.Status(403)
+	if !wire.IsValue(n.file) {
+		x.Logf(errorlog.Error, "core", "AH02430: Response header 'Location' value of '%s' contains invalid characters, aborting request", n.file)
+		return exchange.Status(500)
 	}
 	x.Out.Header.Set("Location", n.file)
 	n.logf(1, "redirect to %s [REDIRECT/%d]", n.file, status)

@@ -38,7 +38,7 @@ func CheckRequest(r *message.Request, lim *Limits, opt Options) *Problem {
 			return problemFieldLong
 		case f.Known == message.Other && !isToken(f.Name):
 			return problemName
-		case !isValue(f.Value):
+		case !IsValue(f.Value):
 			return problemValueCtl
 		}
 	}

@@ -109,7 +109,9 @@ func cleanPath(path string, merge, decode bool) (cleaned string, ok bool) {
 // Unescape decodes what NormalizePath left encoded (httpd's ap_unescape_url).
 // An encoded NUL, and an encoded slash when they are refused, answer 404. With
 // SlashesDecoded the new slashes may have made new dot segments, so the result
-// is normalised once more, without decoding.
+// is normalised once more, without decoding. With SlashesKept the escape of a
+// percent sign stays too where what follows would look like a kept slash: see
+// KeptSlash.
 func Unescape(path string, slashes Slashes, merge bool) (string, *Problem) {
 	i := strings.IndexByte(path, '%')
 	if i < 0 {
@@ -132,7 +134,7 @@ func Unescape(path string, slashes Slashes, merge bool) (string, *Problem) {
 			problem = problemNUL
 		case c == '/' && slashes == SlashesRefused:
 			problem = problemSlash
-		case c == '/' && slashes == SlashesKept:
+		case slashes == SlashesKept && (c == '/' || c == '%' && KeptSlash(path[i:])):
 			out = append(out, path[i:i+3]...)
 		default:
 			out = append(out, c)
@@ -151,4 +153,17 @@ func Unescape(path string, slashes Slashes, merge bool) (string, *Problem) {
 		return s, nil
 	}
 	return string(out), nil
+}
+
+// KeptSlash reports that s begins with a slash that was kept encoded, however
+// often: "%2F", "%252F", "%25252F" and so on, in either case.
+// Unlike httpd: nodecode, because after one more decoding nobody could tell
+// "%252F" from "%2F".
+func KeptSlash(s string) bool {
+	if len(s) < 3 || s[0] != '%' {
+		return false
+	}
+	for s = s[1:]; len(s) > 3 && s[:2] == "25"; s = s[2:] {
+	}
+	return len(s) > 1 && s[0] == '2' && s[1]|0x20 == 'f'
 }

@@ -86,14 +86,16 @@ func AppendLastChunk(dst []byte, trailer *message.Header) []byte {
 func BadField(h *message.Header) int {
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if f.Known == message.Other && !isToken(f.Name) || !isValue(f.Value) {
+		if f.Known == message.Other && !isToken(f.Name) || !IsValue(f.Value) {
 			return i
 		}
 	}
 	return -1
 }
 
-func isValue(s string) bool {
+// IsValue reports whether s may be written as a field's value: no control byte
+// but the tab.
+func IsValue(s string) bool {
 	for i := 0; ; i++ {
 		if i = nextCtl(s, i); i >= len(s) {
 			return true
