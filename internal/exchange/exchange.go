@@ -68,6 +68,17 @@ const (
 	NumPhases
 )
 
+// Reset says what a stream that is given up is reset for, in whatever version
+// of HTTP: the codes that mean something to the client of a proxy. The others
+// are about the connection on which they came.
+type Reset uint8
+
+const (
+	ResetInternal  Reset = iota // something broke
+	ResetCancelled              // the backend has cancelled it
+	ResetCalm                   // the backend wants less to do
+)
+
 // Exchange is one request with everything learnt about it. It belongs to the
 // goroutine that serves it and is taken from a pool: nothing may keep a
 // pointer to it after the Log phase. Strings out of it may be kept.
@@ -146,9 +157,11 @@ type Exchange struct {
 	KeepAlive bool
 	Begun     bool
 	Aborted   bool // the client went away, or the response broke off
-	// Reset is the code with which a backend gave the exchange up (RST_STREAM of
-	// HTTP/2), for a client that can be told the same; 0: none.
-	Reset uint32
+	// Reset is why a response broke off, for a client that can be told.
+	Reset Reset
+	// Patience is how long the client may take to send or take something
+	// (H2StreamTimeout of a section); 0: what holds for the server.
+	Patience time.Duration
 
 	// Counts of bytes for the log: received with heads, sent with heads,
 	// sent body only.

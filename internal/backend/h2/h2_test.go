@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"sallyport/internal/backend"
+	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 )
@@ -174,6 +175,28 @@ func TestGoAway(t *testing.T) {
 		t.Errorf("%v %q", res.f, res.Body.String())
 	}
 	for p.next() != nil { // it is closed when its last stream has ended
+	}
+}
+
+// TestResetInside: which resets inside of an answer a client is told of.
+func TestResetInside(t *testing.T) {
+	r := newRig(t)
+	var p *peer
+	for code, want := range map[http2.ErrCode]exchange.Reset{
+		http2.ErrCodeCancel: exchange.ResetCancelled, http2.ErrCodeEnhanceYourCalm: exchange.ResetCalm,
+		http2.ErrCodeInternal: exchange.ResetInternal, http2.ErrCodeRefusedStream: exchange.ResetInternal, http2.ErrCodeNo: exchange.ResetInternal,
+	} {
+		_, done := r.async(request{method: "GET", path: "/"})
+		if p == nil {
+			p = r.accept()
+		}
+		id, _ := p.headers()
+		p.answer(id, false, ":status: 200")
+		p.WriteData(id, false, []byte("half"))
+		p.WriteRSTStream(id, code)
+		if res := wait(t, done); !res.x.Aborted || res.x.Reset != want {
+			t.Errorf("%v: aborted %v, reset %v", code, res.x.Aborted, res.x.Reset)
+		}
 	}
 }
 

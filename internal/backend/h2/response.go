@@ -360,7 +360,7 @@ func (st *stream) Deliver(x *exchange.Exchange) *fault.Fault {
 				return &fault.Fault{Kind: fault.ClientGone, Begun: true}
 			}
 			if r, ok := errors.AsType[*resetError](err); ok {
-				x.Reset = uint32(r.code)
+				x.Reset = reasonOf(r.code)
 			}
 			return &fault.Fault{Kind: fault.BodyBroken, Err: err, Begun: true}
 		}

@@ -85,6 +85,19 @@ type resetError struct{ code wire.Code }
 
 func (e *resetError) Error() string { return "HTTP/2 stream reset by the backend: " + e.code.String() }
 
+// reasonOf is what a client is told of a reset. REFUSED_STREAM behind a head
+// would have it send again what was worked on, NO_ERROR take a part for the
+// whole.
+func reasonOf(code wire.Code) exchange.Reset {
+	switch code {
+	case wire.Cancel:
+		return exchange.ResetCancelled
+	case wire.EnhanceYourCalm:
+		return exchange.ResetCalm
+	}
+	return exchange.ResetInternal
+}
+
 // data takes content. length is the frame's, padding included. Under mu.
 func (st *stream) data(p []byte, length int, end bool) wire.Code {
 	if st.err != nil || st.closed && st.stopped && st.ended {

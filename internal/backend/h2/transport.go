@@ -101,7 +101,7 @@ func cancelled(x *exchange.Exchange, err error) bool {
 	if !strings.HasPrefix(kind, "application/grpc") {
 		return false
 	}
-	x.Reset = uint32(r.code)
+	x.Reset = reasonOf(r.code)
 	return true
 }
 

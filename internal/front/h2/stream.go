@@ -193,11 +193,7 @@ func (s *stream) finish() {
 	switch {
 	case s.gone:
 	case !s.localEnd:
-		code := wire.InternalError
-		if s.x.Reset != 0 {
-			code = wire.Code(s.x.Reset)
-		}
-		c.resetStream(s, code)
+		c.resetStream(s, resetCodes[s.x.Reset])
 	case !s.remoteEnd:
 		// The answer is complete and the rest of the request unwanted (RFC
 		// 9113 §8.1).
@@ -215,6 +211,10 @@ func (s *stream) finish() {
 	c.idle.Broadcast()
 	c.mu.Unlock()
 	c.front.running.Add(-1)
+}
+
+var resetCodes = [...]wire.Code{
+	exchange.ResetInternal: wire.InternalError, exchange.ResetCancelled: wire.Cancel, exchange.ResetCalm: wire.EnhanceYourCalm,
 }
 
 // spareStreams is how many streams a connection keeps that has none under way.
@@ -273,17 +273,8 @@ func (r *resets) has(id uint32) bool {
 }
 
 // patience is how long the exchange waits for its client to send or take
-// something (H2StreamTimeout).
-func (s *stream) patience() time.Duration {
-	set := s.set
-	if s.x.Server != nil {
-		set = s.x.Server.Core
-	}
-	if h := set.Versions.HTTP2; h != nil && h.StreamTimeout > 0 {
-		return h.StreamTimeout
-	}
-	return set.Timeout
-}
+// something.
+func (s *stream) patience() time.Duration { return bridge.Patience(s.x, s.set) }
 
 // watch registers the guards, before the lock is taken.
 func (s *stream) watch() {

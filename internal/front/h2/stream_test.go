@@ -221,18 +221,23 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// TestBroken: a response that breaks off is reset, never ended.
+// TestBroken: a response that breaks off is reset, never ended, with what is
+// known of the reason.
 func TestBroken(t *testing.T) {
 	h := newHouse(t)
 	h.serve = func(x *exchange.Exchange) {
 		x.Out.Status, x.Out.Body.Length = 200, 10
 		x.Begin()
 		x.Write([]byte("half"))
+		x.Reset = map[string]exchange.Reset{"/cancel": exchange.ResetCancelled, "/calm": exchange.ResetCalm}[x.RawPath]
 	}
 	c := h.connect()
-	c.headers(1, true, get...)
-	if got := c.result(1); got != "200 half INTERNAL_ERROR" {
-		t.Error(got)
+	for i, want := range []string{"INTERNAL_ERROR", "CANCEL", "ENHANCE_YOUR_CALM"} {
+		id := uint32(2*i + 1)
+		c.headers(id, true, ":method: GET", ":scheme: http", ":authority: a", ":path: "+[]string{"/", "/cancel", "/calm"}[i])
+		if got := c.result(id); got != "200 half "+want {
+			t.Error(got)
+		}
 	}
 }
 

@@ -66,6 +66,25 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestBroken: a response that breaks off is reset, never ended, with what is
+// known of the reason.
+func TestBroken(t *testing.T) {
+	h := newHouse(t)
+	h.serve = func(x *exchange.Exchange) {
+		x.Out.Status, x.Out.Body.Length = 200, 10
+		x.Begin()
+		x.Write([]byte("half"))
+		x.Reset = map[string]exchange.Reset{"/cancel": exchange.ResetCancelled, "/calm": exchange.ResetCalm}[x.RawPath]
+	}
+	h.open()
+	c := h.connect()
+	for path, want := range map[string]string{"/": "0x102", "/cancel": "0x10c", "/calm": "0x107"} {
+		if got := result(c.send(true, headers(":method: GET", ":scheme: https", ":authority: a.test", ":path: "+path))); got != "200 half "+want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}
+
 // TestConnectionErrors: what ends the connection.
 func TestConnectionErrors(t *testing.T) {
 	h := newHouse(t)

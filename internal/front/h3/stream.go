@@ -221,6 +221,10 @@ func (s *stream) reset(c code) {
 	s.qs.CancelWrite(quic.StreamErrorCode(c))
 }
 
+var resetCodes = [...]code{
+	exchange.ResetInternal: errInternal, exchange.ResetCancelled: errCancelled, exchange.ResetCalm: errExcessiveLoad,
+}
+
 // finish closes what is still open of the stream.
 func (s *stream) finish() {
 	s.mu.Lock()
@@ -235,7 +239,7 @@ func (s *stream) finish() {
 	case !s.out.ended.Load():
 		s.out.Flush()
 		s.qs.SetReliableBoundary()
-		s.reset(errInternal)
+		s.reset(resetCodes[s.x.Reset])
 	default:
 		// The rest of the request, if there is one, is unwanted.
 		s.qs.CancelRead(quic.StreamErrorCode(errNone))
@@ -249,13 +253,4 @@ func (s *stream) finish() {
 }
 
 // patience: as in front/h2.
-func (s *stream) patience() time.Duration {
-	set := s.set
-	if s.x.Server != nil {
-		set = s.x.Server.Core
-	}
-	if h := set.Versions.HTTP2; h != nil && h.StreamTimeout > 0 {
-		return h.StreamTimeout
-	}
-	return set.Timeout
-}
+func (s *stream) patience() time.Duration { return bridge.Patience(s.x, s.set) }

@@ -49,6 +49,16 @@ func furnish(p *module.Plan) {
 	}
 	if set.Allows(exchange.ProtoH2) || set.Allows(exchange.ProtoH2C) || set.Allows(exchange.ProtoH3) {
 		p.Hook(exchange.Read, module.First, variables)
+		// Unlike httpd, which refuses it in sections: they may have it, as the
+		// manual says.
+		if t := d.Timeout.V; d.Timeout.Is && t != set.HTTP2.StreamTimeout {
+			p.Hook(exchange.Fixup, module.First, func(x *exchange.Exchange) exchange.Verdict {
+				if x.Patience = t; t == 0 {
+					x.Patience = x.Server.Core.Timeout
+				}
+				return exchange.Declined
+			})
+		}
 		if len(d.Hints) > 0 && set.HTTP2.EarlyHints {
 			h := &message.Header{Fields: d.Hints}
 			p.Hook(exchange.Handle, module.First, func(x *exchange.Exchange) exchange.Verdict {
