@@ -236,7 +236,7 @@ func (s *Server) accept(l *listener) {
 			}
 			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 				s.Pools.Shed()
-				s.front.Shed(filesInReserve)
+				s.shed(filesInReserve)
 			}
 			select {
 			case <-l.stop:

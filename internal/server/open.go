@@ -15,6 +15,7 @@ type openConns struct {
 	count   atomic.Int64
 	limit   atomic.Int64 // 0: none yet
 	waiting atomic.Int32
+	shed    atomic.Int64 // when shedNow did something, of the watcher's clock
 
 	mu   sync.Mutex
 	room chan struct{} // closed when a connection ended; nil: nobody waits
@@ -57,7 +58,7 @@ func (s *Server) awaitRoom(stop <-chan struct{}) {
 			s.Logf(errorlog.Error, "core", "%d connections are open, as many as the limit of open files allows; new ones wait", o.limit.Load())
 		}
 		o.waiting.Add(1)
-		s.front.Shed(int(o.limit.Load()/16) + 1)
+		s.shed(int(o.limit.Load()/16) + 1)
 		if o.full() { // else one has ended before we were announced
 			select {
 			case <-room:
@@ -72,6 +73,24 @@ func (s *Server) awaitRoom(stop <-chan struct{}) {
 		default:
 		}
 	}
+}
+
+// shedNow closes as many idle connections as awaitRoom does, for somebody who
+// can't wait; at most every shedEvery.
+func (s *Server) shedNow() {
+	o := &s.open
+	was, now := o.shed.Load(), int64(s.Watch.Now())
+	if now-was >= int64(shedEvery) && o.shed.CompareAndSwap(was, now) {
+		s.shed(int(o.limit.Load()/16) + 1)
+	}
+}
+
+// shed closes up to n connections of clients that have been idle for a second or
+// more.
+func (s *Server) shed(n int) {
+	n -= s.front.Shed(n)
+	n -= s.front2.Shed(n)
+	s.front3.Shed(n)
 }
 
 func (o *openConns) full() bool {

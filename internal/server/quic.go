@@ -35,8 +35,14 @@ func (s *Server) newFront3() *h3.Front {
 			return nil, errors.New("no HTTP/3 for " + hello.ServerName)
 		},
 		// Connections by UDP need no descriptors; the bound keeps their memory
-		// in proportion.
-		Room: func() bool { return !s.open.full() },
+		// in proportion. Who is refused comes again by TCP, and waits there.
+		Room: func() bool {
+			full := s.open.full()
+			if full {
+				s.shedNow()
+			}
+			return !full
+		},
 	}
 }
 

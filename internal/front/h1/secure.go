@@ -56,6 +56,9 @@ var (
 // NoteCertificate implements exchange.CertificateNoter.
 func (s *sock) NoteCertificate(c *tls.Certificate) { s.shown = c }
 
+// NetConn is the TCP connection, for the front that this one is handed over to.
+func (s *sock) NetConn() net.Conn { return s.Conn }
+
 // Read implements net.Conn.
 func (s *sock) Read(p []byte) (int, error) {
 	switch {

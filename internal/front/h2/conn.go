@@ -7,11 +7,12 @@
 // house's (exchange.House).
 //
 // In the order the data meets the files: conn.go (the life of a connection),
-// read.go (frames that come), stream.go (one request), body.go (its content),
+// park.go (its rest), read.go (frames that come), stream.go (one request), body.go (its content),
 // response.go (the Downstream), write.go (frames that go), tunnel.go (WebSocket).
 //
 // One goroutine reads and never waits for anything but the client, so that a
-// slow stream stops nobody; each stream has one for its exchange. Frames that
+// slow stream stops nobody; each stream has one for its exchange. A connection
+// without streams has none after a second: it waits in the watcher. Frames that
 // go are put into one buffer under the connection's lock, and whoever finds
 // nobody writing writes.
 package h2
@@ -62,6 +63,7 @@ type conn struct {
 	front  *Front
 	nc     net.Conn
 	raw    syscall.RawConn // of a TCP connection without TLS; else nil
+	sock   syscall.RawConn // of the TCP connection, also below TLS; nil: it can't park
 	fd     int             // of it; -1
 	visit  exchange.Visit
 	client *exchange.Client
@@ -70,6 +72,9 @@ type conn struct {
 	h2     *exchange.HTTP2
 
 	draining atomic.Bool // Drain was called
+	unwanted atomic.Bool // Shed was called
+	state    atomic.Uint32
+	ticket   watch.Ticket // while parked
 
 	// The reader's own.
 	in       []byte // read buffer; unread is in[r:w]
@@ -94,19 +99,21 @@ type conn struct {
 	heads    int       // bytes of their header sections
 	resets   resets
 	calm     watch.Calm
-	dead     bool  // nothing can be sent or received any more
-	away     bool  // the final GOAWAY is out: no new streams
-	noted    bool  // the first GOAWAY of a drain is out
-	bye      bool  // the client has sent GOAWAY
-	inWindow int64 // what the client may still send
-	owed     int   // bytes read since the last WINDOW_UPDATE
-	window   int64 // what we may still send on all streams
-	initial  int64 // on a new stream
+	dead     bool          // nothing can be sent or received any more
+	away     bool          // the final GOAWAY is out: no new streams
+	noted    bool          // the first GOAWAY of a drain is out
+	bye      bool          // the client has sent GOAWAY
+	inWindow int64         // what the client may still send
+	owed     int           // bytes read since the last WINDOW_UPDATE
+	window   int64         // what we may still send on all streams
+	initial  int64         // on a new stream
+	since    time.Duration // of the watcher's clock: when the last stream ended
+	rest     time.Duration // how long the connection may be idle from then on
 	idle     sync.Cond
 }
 
-// Serve serves a connection until it ends. The client has chosen HTTP/2, by
-// ALPN or otherwise; h.Early holds what was read from it already.
+// Serve serves a connection until it ends or rests. The client has chosen
+// HTTP/2, by ALPN or otherwise; h.Early holds what was read from it already.
 func (f *Front) Serve(h *exchange.Handoff) {
 	f.running.Add(1)
 	defer f.running.Add(-1)
@@ -120,12 +127,17 @@ func (f *Front) Serve(h *exchange.Handoff) {
 		return
 	}
 	socket := h.Conn
-	if t, ok := socket.(interface{ NetConn() net.Conn }); ok {
+	for {
+		t, ok := socket.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
 		socket = t.NetConn() // below TLS
 	}
 	if tcp, ok := socket.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { c.fd = int(fd) })
+			c.sock = raw
 			if socket == h.Conn {
 				c.raw = raw
 			}
@@ -144,7 +156,8 @@ func (f *Front) Serve(h *exchange.Handoff) {
 	f.Watch.Add(&c.write.guard, &c.write)
 	c.write.c = c
 
-	c.guard.Arm(c.set.Timeout)
+	c.rest = c.set.Timeout
+	c.restart()
 	c.greet()
 	if h.Request == nil || c.upgraded(h) {
 		c.in = buffer.GetSmall()
@@ -152,7 +165,9 @@ func (f *Front) Serve(h *exchange.Handoff) {
 			c.in = make([]byte, max(buffer.Large, len(h.Early)))
 		}
 		c.w = copy(c.in, h.Early)
-		c.read()
+		if err := c.read(c.preface()); err == errParked {
+			return
+		}
 	}
 	c.end()
 }
@@ -187,11 +202,14 @@ func (f *fault) Error() string { return f.code.String() + ": " + f.text }
 
 var errIdle = errors.New("idle")
 
-// read handles frames until the connection is to end.
-func (c *conn) read() {
-	err := c.preface()
+// read handles frames until the connection is to end, or rests: with errParked
+// it belongs to somebody else. err: it is to end already.
+func (c *conn) read(err error) error {
 	for err == nil {
 		err = c.frame()
+	}
+	if err == errParked {
+		return err
 	}
 	code, last := wire.NoError, c.last
 	var f *fault
@@ -202,7 +220,7 @@ func (c *conn) read() {
 	case err == errIdle:
 	default: // the client has gone
 		c.kill()
-		return
+		return err
 	}
 	c.mu.Lock()
 	if !c.dead {
@@ -216,6 +234,7 @@ func (c *conn) read() {
 	}
 	c.linger()
 	c.kill()
+	return err
 }
 
 // preface reads the client's first words.
@@ -325,8 +344,18 @@ func (c *conn) woken() error {
 			return errIdle
 		}
 	}
-	if v == watch.Due && (quiet || c.block.on) || c.bye && quiet {
+	switch {
+	case quiet && (c.bye || c.unwanted.Load()):
 		return errIdle
+	case v != watch.Due:
+	case c.block.on:
+		return errIdle
+	case quiet && c.front.Watch.Now()-c.since >= c.rest-watch.Tick:
+		return errIdle
+	case quiet && c.canPark():
+		return c.parkNow()
+	case quiet:
+		c.guard.Arm(max(c.rest-(c.front.Watch.Now()-c.since), watch.Tick))
 	}
 	return nil
 }
@@ -338,14 +367,21 @@ func (c *conn) quieted() {
 		c.guard.Disarm()
 		return
 	}
-	c.guard.Arm(max(c.set.KeepAliveTimeout, watch.Tick))
+	c.rest = max(c.set.KeepAliveTimeout, watch.Tick)
+	c.restart()
 	if c.bye || c.draining.Load() || c.away {
 		c.nc.SetReadDeadline(watch.Past)
 	}
 }
 
 // SetDeadline lets the guard wake the reader.
-func (c *conn) SetDeadline(t time.Time) error { return c.nc.SetReadDeadline(t) }
+func (c *conn) SetDeadline(t time.Time) error {
+	err := c.nc.SetReadDeadline(t)
+	if !t.IsZero() {
+		c.unpark(nil)
+	}
+	return err
+}
 
 // Drain asks clients to go: each is told, and its connection closed once no
 // exchange is under way on it. It may be called again and again.
@@ -353,7 +389,7 @@ func (f *Front) Drain() {
 	f.Watch.Each(func(d watch.Deadliner) {
 		if c, ok := d.(*conn); ok && c.front == f {
 			c.draining.Store(true)
-			c.nc.SetReadDeadline(watch.Past)
+			c.SetDeadline(watch.Past)
 		}
 	})
 }
@@ -361,7 +397,7 @@ func (f *Front) Drain() {
 // Close closes every connection, whatever it is doing.
 func (f *Front) Close() {
 	f.Watch.Each(func(d watch.Deadliner) {
-		if c, ok := d.(*conn); ok && c.front == f {
+		if c, ok := d.(*conn); ok && c.front == f && !c.unpark(c.kill) {
 			go c.kill()
 		}
 	})
@@ -393,6 +429,9 @@ func (c *conn) abortAll() {
 // closing with unread bytes does not take them away.
 func (c *conn) linger() {
 	c.write.drain(lingerFor)
+	if c.unwanted.Load() {
+		return // room is wanted now
+	}
 	if cw, ok := c.nc.(interface{ CloseWrite() error }); !ok || cw.CloseWrite() != nil {
 		return
 	}

@@ -34,6 +34,7 @@ type house struct {
 	h2     exchange.HTTP2
 	srv    exchange.Server
 	serve  func(x *exchange.Exchange) // nil: echo
+	wrap   func(net.Conn) net.Conn    // puts TLS around a connection; nil: none
 	front  *Front
 	ln     net.Listener
 	start  sync.Once
@@ -76,6 +77,9 @@ func newHouse(t *testing.T) *house {
 				defer h.conns.Done()
 				c := &exchange.Client{ID: id}
 				h.visits.Add(1)
+				if h.wrap != nil {
+					nc = h.wrap(nc)
+				}
 				h.front.Serve(&exchange.Handoff{Conn: nc, Client: c, Visit: visit{h, c}})
 			}()
 		}
@@ -86,9 +90,7 @@ func newHouse(t *testing.T) *house {
 		<-done
 		h.front.Close()
 		h.conns.Wait()
-		if n := h.visits.Load(); n != 0 {
-			t.Errorf("%d visits have not ended", n)
-		}
+		eventually(t, "visits end", func() bool { return h.visits.Load() == 0 })
 		eventually(t, "nothing is running", func() bool { return h.front.Running() == 0 })
 		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+1 })
 		w.Close()
@@ -188,6 +190,9 @@ func (h *house) dial() *client {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { nc.Close() })
+	if h.wrap != nil {
+		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true})
+	}
 	c := &client{t: h.t, nc: nc, fr: http2.NewFramer(nc, nc)}
 	c.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.fr.AllowIllegalWrites = true

@@ -254,11 +254,15 @@ func (c *conn) reset(id uint32, code wire.Code) {
 
 // resets are the streams that we reset last.
 type resets struct {
-	ids  [128]uint32
+	ids  []uint32 // at most 128
 	next int
 }
 
 func (r *resets) add(id uint32) {
+	if len(r.ids) < 128 {
+		r.ids = append(r.ids, id)
+		return
+	}
 	r.ids[r.next] = id
 	r.next = (r.next + 1) % len(r.ids)
 }

@@ -32,8 +32,9 @@ type conn struct {
 
 	mu       sync.Mutex
 	calm     watch.Calm
-	open     int    // streams under way
-	next     uint64 // one more than the highest stream seen, in IDs
+	open     int           // streams under way
+	next     uint64        // one more than the highest stream seen, in IDs
+	rests    time.Duration // of the watcher's clock: since when no stream is under way
 	noted    time.Time
 	away     bool // the final GOAWAY is out
 	control  bool // the client's critical streams have come
@@ -75,6 +76,7 @@ func (l *Listener) serve(qc *quic.Conn) {
 	}
 	c.limit = bridge.Limit(c.set)
 	c.calm.Begin(f.Watch.Now())
+	c.rests = f.Watch.Now()
 	f.mu.Lock()
 	if f.conns == nil {
 		f.conns = map[*conn]struct{}{}
@@ -139,6 +141,7 @@ func (c *conn) left() {
 	c.mu.Lock()
 	c.calm.Given()
 	if c.open--; c.open == 0 && !c.finished {
+		c.rests = c.f.Watch.Now()
 		c.idle.Reset(max(c.set.KeepAliveTimeout, time.Millisecond))
 	}
 	c.mu.Unlock()
@@ -152,6 +155,8 @@ func (c *conn) idled() {
 	quiet := c.open == 0
 	if quiet {
 		c.farewell(c.next)
+	} else {
+		c.finished = false // a request has come just before Shed
 	}
 	c.mu.Unlock()
 	if quiet {

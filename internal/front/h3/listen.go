@@ -172,6 +172,29 @@ func (f *Front) drain(l *Listener) {
 	}
 }
 
+// shedAfter is how long a connection must have been idle for Shed.
+const shedAfter = time.Second
+
+// Shed closes up to n idle connections, and says how many.
+func (f *Front) Shed(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	done := 0
+	for c := range f.conns {
+		if done >= n {
+			break
+		}
+		c.mu.Lock()
+		if c.open == 0 && !c.finished && f.Watch.Now()-c.rests >= shedAfter {
+			c.finished = true // not counted again
+			go c.idled()
+			done++
+		}
+		c.mu.Unlock()
+	}
+	return done
+}
+
 // Open counts the socket's connections.
 func (l *Listener) Open() int { return int(l.open.Load()) }
 
