@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -294,6 +295,10 @@ func (d *Domain) attempt(ctx context.Context, s *Spec) {
 		j.Errors++
 		j.Problem = err.Error()
 		j.Next = now.Add(backoff(s.RetryDelay, j.Errors))
+		var later *laterError
+		if errors.As(err, &later) && len(s.Authorities) == 1 && later.at.After(j.Next) {
+			j.Next = later.at
+		}
 	}
 	d.mu.Lock()
 	d.job = j

@@ -53,11 +53,14 @@ func (s *Spec) client(authority string) *acme.Client {
 }
 
 // obtain gets one certificate of a kind, for all names, and stores it.
-func (d *Domain) obtain(ctx context.Context, s *Spec, k Key, authority string, old *x509.Certificate) error {
+func (d *Domain) obtain(ctx context.Context, s *Spec, k Key, authority string, old *x509.Certificate) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	c := &acmez.Client{Client: s.client(authority), ChallengeSolvers: d.solvers(s)}
 	defer c.HTTPClient.CloseIdleConnections()
+	later := &patience{RoundTripper: c.HTTPClient.Transport}
+	c.HTTPClient.Transport = later
+	defer func() { err = later.about(err) }()
 	if len(c.ChallengeSolvers) == 0 {
 		return errors.New("no type of challenge can work here: nothing listens at port 80 or 443 (MDPortMap tells of others), and there is no MDChallengeDns01")
 	}
