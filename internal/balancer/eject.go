@@ -19,9 +19,10 @@ const (
 )
 
 // eject looks whether m answers so much worse than its siblings that it should
-// rest: a large share of broken replies and 5xx, or many times their response
-// time. out reports that it was put into error. At least half of the members
-// that are meant to serve stay.
+// rest: a large share of broken replies and 5xx, twice theirs at least, or many
+// times their response time. What failed before it was sent is retry='s to judge.
+// out reports that it was put into error. At least half of the members that are
+// meant to serve stay.
 //
 // Unlike httpd: there only what fails before sending, or a status of
 // failonstatus, takes a member out.
@@ -36,7 +37,7 @@ func (b *Balancer) eject(m *Member, o Outcome, now time.Time) (v Verdict, out bo
 	}
 	v = Verdict{Cause: CauseEject, Error: true, member: m, name: b.name}
 	switch {
-	case bad && failed*100 >= b.conf.Load().Eject*all:
+	case bad && failed*100 >= b.conf.Load().Eject*all && failed*50 >= g.medianErrors(m)*all:
 		v.Detail = fmt.Sprintf("%d of its last %d answers were errors", failed, all)
 	case all%ejectLook == 0:
 		mine, middle := m.Worker.Pace(now), g.medianPace(now)
@@ -64,6 +65,22 @@ func (b *Balancer) eject(m *Member, o Outcome, now time.Time) (v Verdict, out bo
 	v.Hold, out = m.Worker.Eject(now, ejectFirst)
 	v.RetryAt = now.Add(v.Hold)
 	return v, out
+}
+
+// medianErrors is the share of errors, in per cent, of the middle one of m's
+// usable siblings: where all fail, nothing is won by leaving one out.
+func (g *group) medianErrors(m *Member) int {
+	g.shares = g.shares[:0]
+	for _, o := range g.members {
+		if all, failed := o.Worker.Errors(); o != m && all > 0 && o.Worker.Usable() {
+			g.shares = append(g.shares, failed*100/all)
+		}
+	}
+	if len(g.shares) == 0 {
+		return 0
+	}
+	slices.Sort(g.shares)
+	return g.shares[(len(g.shares)-1)/2]
 }
 
 // medianPace is the response time of the middle one of the usable members

@@ -45,6 +45,7 @@ type group struct {
 	spares, standbys   []*Member
 	factors, standings []int64
 	paces              []time.Duration // of medianPace
+	shares             []int           // of medianErrors
 }
 
 // never is a due date that does not come.

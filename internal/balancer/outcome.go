@@ -94,7 +94,7 @@ func (b *Balancer) Done(p *Pick, o Outcome, now time.Time) Verdict {
 		w.SetPace(o.Answered, now)
 	}
 	p.Trail = append(p.Trail, Attempt{m, o.Fault, o.Status, now.Sub(p.At)})
-	if b.conf.Load().Eject > 0 && o.Fault.Row().Side == fault.Backend {
+	if row := o.Fault.Row(); b.conf.Load().Eject > 0 && row.Side == fault.Backend && !row.Unsent {
 		if v, out := b.eject(m, o, now); out {
 			return b.again(v, p, o)
 		}

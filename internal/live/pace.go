@@ -103,6 +103,9 @@ func (w *Worker) Note(bad bool, now time.Time) (all, failed int) {
 	return c.good + c.bad, c.bad
 }
 
+// Errors counts the answers of the window and those that were bad; locked.
+func (w *Worker) Errors() (all, failed int) { return w.window.good + w.window.bad, w.window.bad }
+
 // Eject puts the worker into error for longer each time in a row: first, then
 // twice as long, up to sixty-four times; locked.
 func (w *Worker) Eject(now time.Time, first time.Duration) (hold time.Duration, ok bool) {

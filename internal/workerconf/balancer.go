@@ -179,7 +179,7 @@ var BalancerParams = []Param{
 			return ranged(s, &b.Retries, 0, 10, "retries must be between 0 and 10")
 		}},
 	{Name: "eject", Kind: "percentage", Default: "Off", Range: "1..100, On (50) or Off",
-		Help: "share of errors at which a member is taken out for a while (not in httpd)",
+		Help: "share of errors at which a member is taken out for a while, if the others have less than half of it (not in httpd)",
 		balancer: func(b *Balancer, _ *Known, s setting) error {
 			if on, ok := onOff(s.text); ok {
 				b.Eject = some(s, 0)

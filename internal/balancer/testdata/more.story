@@ -362,7 +362,7 @@ a Init Ok  factor=1.00 set=0 elected=25 busy=0 lbstatus=0
 b Init Ok  factor=1.00 set=0 elected=22 busy=0 lbstatus=-100
 c Init Ok  factor=1.00 set=0 elected=25 busy=0 lbstatus=100
 
-# Never more than half of the members.
+# Nobody where all fail alike; never more than half of the members.
 
 balancer eject=30%
 member a
@@ -371,8 +371,18 @@ backend a 500
 backend b 500
 elect x80 log
 ----
+a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500
+
+balancer eject=30%
+member a
+member b
+member c
+backend a 500
+backend b 500
+elect x80 log
+----
 AH01174: balancer://x: Forcing worker (http://a) into error state for 10s: 20 of its last 20 answers were errors
-a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 a=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500 b=500
+a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c a=500 b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c b=500 c
 
 # … or it is many times slower than the others.
 
