@@ -1,12 +1,17 @@
 package ctl
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+
+	"sallyport/internal/conf/syntax"
 )
 
 // Exit codes.
@@ -62,8 +67,9 @@ func Main(args []string, out, errs io.Writer) int {
 	fs.BoolVar(&s.writes, "write", false, "")
 	fs.StringVar(&s.reason, "reason", "", "")
 	fs.StringVar(&s.match, "if-match", "", "")
-	fs.DurationVar(&s.timeout, "timeout", 5*time.Minute, "")
-	fs.DurationVar(&s.idle, "idle", 30*time.Second, "")
+	s.timeout, s.idle = 5*time.Minute, 30*time.Second
+	fs.Var((*seconds)(&s.timeout), "timeout", "")
+	fs.Var((*seconds)(&s.idle), "idle", "")
 	fs.IntVar(&s.limit, "limit", 20, "")
 	fs.StringVar(&s.member, "member", "", "")
 	fs.StringVar(&s.by, "by", "", "")
@@ -76,7 +82,7 @@ func Main(args []string, out, errs io.Writer) int {
 			return Done
 		}
 		if err != nil {
-			fmt.Fprintf(errs, "sallyport ctl: %v; see sallyport ctl -h\n", err)
+			fmt.Fprintf(errs, "sallyport ctl: %v%s; see sallyport ctl -h\n", err, meant(err, fs))
 			return Wrong
 		}
 		if rest = fs.Args(); len(rest) == 0 {
@@ -84,6 +90,14 @@ func Main(args []string, out, errs io.Writer) int {
 		}
 		s.args = append(s.args, rest[0])
 		rest = rest[1:]
+	}
+	if len(s.args) == 2 && s.args[0] == "help" {
+		for i := range commands {
+			if c := &commands[i]; c.name == s.args[1] {
+				fmt.Fprintf(out, "sallyport ctl %s %s\n    %s\n", c.name, c.args, c.help)
+				return Done
+			}
+		}
 	}
 	if len(s.args) == 0 || s.args[0] == "help" {
 		usage(out)
@@ -105,8 +119,59 @@ func Main(args []string, out, errs io.Writer) int {
 		}
 		return s.end(c.run(s))
 	}
-	fmt.Fprintf(errs, "sallyport ctl: there is no command %q; there are %s\n", name, names())
+	hint := "there are " + names()
+	if actions[name] {
+		hint = "did you mean sallyport ctl do BALANCER MEMBER " + name + "?"
+	} else if n := nearest(name, strings.Split(names(), ", ")); n != "" {
+		hint = "did you mean " + n + "?"
+	}
+	fmt.Fprintf(errs, "sallyport ctl: there is no command %q; %s\n", name, hint)
 	return Wrong
+}
+
+// actions are what `do` can do that is no command.
+var actions = map[string]bool{"recover": true, "check": true, "zero": true, "stop": true, "start": true, "undrain": true, "fail": true, "pass": true}
+
+// nearest is the name that somebody who wrote this may have meant; "": none.
+func nearest(written string, names []string) string {
+	best, at := "", 3
+	for _, n := range names {
+		if d := syntax.Distance(written, n); d < at && d < len(n) {
+			best, at = n, d
+		}
+	}
+	return best
+}
+
+// meant is a hint for a flag that there is not.
+func meant(err error, fs *flag.FlagSet) string {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return ""
+	}
+	var all []string
+	fs.VisitAll(func(f *flag.Flag) { all = append(all, f.Name) })
+	if n := nearest(name, all); n != "" {
+		return ", did you mean -" + n + "?"
+	}
+	return ""
+}
+
+// seconds reads a time: digits and a unit, or seconds.
+type seconds time.Duration
+
+func (d *seconds) String() string { return time.Duration(*d).String() }
+
+func (d *seconds) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if n, serr := strconv.ParseUint(text, 10, 31); serr == nil {
+		v, err = time.Duration(n)*time.Second, nil
+	}
+	if err != nil || v < 0 {
+		return errors.New("expected seconds, or a time such as 30s, 5m or 1h")
+	}
+	*d = seconds(v)
+	return nil
 }
 
 // end says what went wrong and makes the exit code of it.
@@ -123,6 +188,11 @@ func (s *session) end(err error) int {
 	case *waitError:
 		fmt.Fprintf(s.err, "sallyport ctl: %s\n", e.text)
 		return Waiting
+	}
+	var gone *url.Error
+	if errors.As(err, &gone) {
+		fmt.Fprintf(s.err, "sallyport ctl: %s can't be reached: %v; -url or SALLYPORT_URL says where the balancer-manager is\n", s.url, gone.Err)
+		return Unreachable
 	}
 	fmt.Fprintf(s.err, "sallyport ctl: %v\n", err)
 	return Unreachable
@@ -160,7 +230,7 @@ of its balancer-manager.
 `)
 	for i := range commands {
 		c := &commands[i]
-		fmt.Fprintf(w, "  %-44s %s\n", c.name+" "+c.args, c.help)
+		fmt.Fprintf(w, "  %-36s %s\n", c.name+" "+c.args, c.help)
 	}
 	fmt.Fprint(w, `
 MEMBER is a member's URL, host:port, route or id. KEY=VALUE is a parameter as the

@@ -19,10 +19,12 @@ var commands = []command{
 	{"members", "[BALANCER]", "the members and how they are", 0, 1, (*session).members},
 	{"show", "BALANCER [MEMBER]", "everything about one, as JSON", 1, 2, (*session).show},
 	{"set", "BALANCER [MEMBER] KEY=VALUE…", "change settings or a member", 2, -1, (*session).set},
-	{"drain", "BALANCER MEMBER", "no new sessions for a member", 2, 2, (*session).drain},
+	{"drain", "BALANCER MEMBER…", "no new sessions for members", 2, -1, (*session).drain},
+	{"disable", "BALANCER MEMBER…", "no requests for members", 2, -1, (*session).disable},
+	{"enable", "BALANCER MEMBER…", "put members back to work", 2, -1, (*session).enable},
 	{"add", "BALANCER URL [KEY=VALUE…]", "add a member", 2, -1, (*session).add},
-	{"remove", "BALANCER MEMBER", "drain a member and remove it", 2, 2, (*session).remove},
-	{"do", "BALANCER MEMBER ACTION", "recover, check, zero, enable, stop … a member", 3, 3, (*session).act},
+	{"remove", "BALANCER MEMBER…", "drain members and remove them", 2, -1, (*session).remove},
+	{"do", "BALANCER MEMBER ACTION", "recover, check, zero, stop, start … a member", 3, 3, (*session).act},
 	{"history", "[BALANCER]", "what was changed, by whom", 0, 1, (*session).history},
 	{"undo", "REVISION", "take a change back", 1, 1, (*session).undo},
 	{"conflicts", "", "edits that a changed configuration disagrees with", 0, 0, (*session).conflicts},
@@ -218,10 +220,6 @@ func (s *session) write(method, path string, body map[string]any) error {
 			q.Set("reason", s.reason)
 		}
 	}
-	if method == "DELETE" {
-		q.Set("timeout", s.timeout.String())
-		q.Set("idle", s.idle.String())
-	}
 	if len(q) > 0 {
 		path += "?" + q.Encode()
 	}
@@ -323,29 +321,62 @@ func (s *session) act() error {
 	return s.write("POST", memberPath(s.args[0], m.ID)+"/actions", map[string]any{"action": s.args[2]})
 }
 
+// each makes one change of an edit for each member that is named, and returns
+// the members.
+func (s *session) each(edit func(*member) map[string]any) ([]member, error) {
+	var list []member
+	var edits []map[string]any
+	for _, what := range s.args[1:] {
+		m, err := s.find(s.args[0], what)
+		if err != nil {
+			return nil, err
+		}
+		e := edit(&m)
+		e["balancer"], e["member"] = s.args[0], m.URL
+		list, edits = append(list, m), append(edits, e)
+	}
+	return list, s.write("POST", "changes", map[string]any{"edits": edits})
+}
+
+// flags is an edit that sets flags of status=.
+func flags(words ...string) func(*member) map[string]any {
+	params := map[string]any{}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		params["status."+key] = value
+	}
+	return func(*member) map[string]any { return map[string]any{"op": "set", "parameters": params} }
+}
+
+func (s *session) disable() error {
+	_, err := s.each(flags("D=On"))
+	return err
+}
+
+func (s *session) enable() error {
+	_, err := s.each(flags("D=Off", "N=Off", "S=Off"))
+	return err
+}
+
 func (s *session) drain() error {
-	m, err := s.find(s.args[0], s.args[1])
-	if err != nil {
+	list, err := s.each(flags("N=On"))
+	if err != nil || !s.wait || s.dry {
 		return err
 	}
-	if err := s.write("POST", memberPath(s.args[0], m.ID)+"/actions", map[string]any{"action": "drain"}); err != nil || !s.wait || s.dry {
-		return err
-	}
-	return s.poll(m, func(m member, err error) (bool, error) {
+	return s.poll(list, func(m member, err error) (bool, error) {
 		return err == nil && m.Busy == 0 && (m.Sessions == nil || *m.Sessions == 0), err
 	})
 }
 
 func (s *session) remove() error {
-	m, err := s.find(s.args[0], s.args[1])
-	if err != nil {
-		return err
-	}
-	if err := s.write("DELETE", memberPath(s.args[0], m.ID), nil); err != nil || !s.wait || s.dry {
+	list, err := s.each(func(*member) map[string]any {
+		return map[string]any{"op": "remove", "timeout": s.timeout.String(), "idle": s.idle.String()}
+	})
+	if err != nil || !s.wait || s.dry {
 		return err
 	}
 	s.timeout += 5 * time.Second // the server lets go when its time is over
-	return s.poll(m, func(_ member, err error) (bool, error) {
+	return s.poll(list, func(_ member, err error) (bool, error) {
 		if p, ok := err.(*problem); ok && p.Status == 404 {
 			return true, nil
 		}
@@ -356,15 +387,22 @@ func (s *session) remove() error {
 // pollPause is how often a member is looked at.
 const pollPause = 500 * time.Millisecond
 
-// poll looks at a member until over says so.
-func (s *session) poll(m member, over func(member, error) (bool, error)) error {
+// poll looks at members, one after the other, until over says so of all.
+func (s *session) poll(list []member, over func(member, error) (bool, error)) error {
 	last := ""
 	for end := time.Now().Add(s.timeout); ; time.Sleep(pollPause) {
+		m := &list[0]
 		var now member
 		_, err := s.client.do("GET", memberPath(s.args[0], m.ID), nil, &now)
 		done, err := over(now, err)
-		if err != nil || done {
+		if err != nil {
 			return err
+		}
+		if done {
+			if list = list[1:]; len(list) == 0 {
+				return nil
+			}
+			continue
 		}
 		left := fmt.Sprintf("%s: %d requests in hand, %d of them tunnels", m.URL, now.Busy, now.Tunnels)
 		if now.Sessions != nil {
@@ -456,6 +494,9 @@ func (s *session) history() error {
 	for i := range a.Changes {
 		a.Changes[i].print(s.out)
 	}
+	if len(a.Changes) == 0 {
+		fmt.Fprintln(s.err, "nothing was changed")
+	}
 	return nil
 }
 
@@ -477,6 +518,9 @@ func (s *session) conflicts() error {
 	}
 	for _, c := range a.Conflicts {
 		fmt.Fprintln(s.out, c.Text)
+	}
+	if len(a.Conflicts) == 0 {
+		fmt.Fprintln(s.err, "none")
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func (m *Manager) unbound(edits []cluster.Edit) (warnings []string) {
 		for k := range e.Params {
 			switch name := e.Params[k].Name; {
 			case e.Member != "" && name == "route" && m.live.Worker(live.WorkerKey{Balancer: e.Balancer, URL: e.Member}) != nil:
-				warnings = append(warnings, fmt.Sprintf("%s: sessions that name the route %s has now lose it: they are balanced anew", b.Name, e.Member))
+				warnings = append(warnings, fmt.Sprintf("%s: the sessions of %s are balanced anew: its route changes", b.Name, e.Member))
 			case e.Member == "" && (name == "stickysession" || name == "stickycookie" || name == "stickysecret"):
 				warnings = append(warnings, fmt.Sprintf("%s: sessions under way lose their members and are balanced anew: %s changes", b.Name, name))
 			}

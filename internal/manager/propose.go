@@ -215,6 +215,9 @@ func (c *checker) edit(i int, e cluster.Edit) cluster.Edit {
 	if e.Member != "" {
 		e.Balancer, b = b.Owner.Key, b.Owner
 	}
+	if e.Verb != cluster.Remove && (e.Timeout != 0 || e.Idle != 0) {
+		c.bad(i, "timeout", max(e.Timeout, e.Idle).String(), string(e.Verb)+" waits for nothing", "timeout and idle with remove")
+	}
 	switch e.Verb {
 	case cluster.Set:
 		if e.Member == "" {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxBody bounds the body of a request.
@@ -42,6 +43,14 @@ func (c *call) read(v any) *failure {
 	if text[0] != '{' && bytes.TrimSpace(text)[0] != '{' {
 		return problem(400, "a JSON object is expected")
 	}
+	if !utf8.Valid(text) {
+		return problem(400, "malformed JSON: it is not UTF-8")
+	}
+	return decode(text, v)
+}
+
+// decode reads one JSON value.
+func decode(text []byte, v any) *failure {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
@@ -51,6 +60,14 @@ func (c *call) read(v any) *failure {
 		return problem(400, "something follows the JSON object")
 	}
 	return nil
+}
+
+// under puts the pointers of a part's errors below that of the part.
+func (f *failure) under(pointer string) *failure {
+	for i := range f.Errors {
+		f.Errors[i].Pointer = pointer + f.Errors[i].Pointer
+	}
+	return f
 }
 
 // malformed words an error of the decoder.

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,6 +45,37 @@ func (v *value) UnmarshalJSON(b []byte) error {
 }
 
 type parameters map[string]value
+
+// UnmarshalJSON reads an object. A name that comes twice is an error: which of
+// them was meant?
+func (p *parameters) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	if b[0] != '{' {
+		kind := map[byte]string{'"': "string", '[': "array", 't': "bool", 'f': "bool"}[b[0]]
+		return wrong("/parameters", "parameters", cmp.Or(kind, "number"), "this is of the wrong type", "a JSON object")
+	}
+	*p = parameters{}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.Token()
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key := name.(string) // an object has nothing else there
+		var v value
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		if _, twice := (*p)[key]; twice {
+			return wrong("/parameters/"+key, key, v.text, "given twice", "each name once")
+		}
+		(*p)[key] = v
+	}
+	return nil
+}
 
 // params lists them by name.
 func (p parameters) params() []cluster.Param {
@@ -323,8 +356,8 @@ func (c *call) act() {
 }
 
 type changeBody struct {
-	Edits  []changeEdit `json:"edits"`
-	Reason string       `json:"reason"`
+	Edits  []json.RawMessage `json:"edits"`
+	Reason string            `json:"reason"`
 }
 
 type changeEdit struct {
@@ -359,7 +392,16 @@ func (c *call) change() {
 		return fmt.Sprintf("/edits/%d/parameters/%s", f.Edit, f.Name)
 	}
 	for i := range b.Edits {
-		e := &b.Edits[i]
+		e := &changeEdit{}
+		at := fmt.Sprintf("/edits/%d", i)
+		if b.Edits[i][0] != '{' {
+			c.fail(wrong(at, "edits", string(b.Edits[i]), "this is of the wrong type", "a JSON object"))
+			return
+		}
+		if f := decode(b.Edits[i], e); f != nil {
+			c.fail(f.under(at))
+			return
+		}
 		edit := cluster.Edit{Verb: cluster.Verb(e.Op), Member: e.Member, Params: e.Parameters.params(), Balancer: c.key(e.Balancer)}
 		var f *failure
 		def, idle := time.Duration(0), time.Duration(0)
@@ -370,8 +412,7 @@ func (c *call) change() {
 			edit.Idle, f = duration("idle", e.Idle, idle)
 		}
 		if f != nil {
-			f.Errors[0].Pointer = fmt.Sprintf("/edits/%d%s", i, f.Errors[0].Pointer)
-			c.fail(f)
+			c.fail(f.under(at))
 			return
 		}
 		p.Edits = append(p.Edits, edit)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sallyport/internal/exchange/exchangetest"
+	"sallyport/internal/manager"
 	"sallyport/internal/message"
 )
 
@@ -129,6 +130,8 @@ func TestTokens(t *testing.T) {
 		{"/bm", "b=shop&b_max=7&nonce="},
 		{"/bm/console/preview", "b=shop&w=http://127.0.0.1:8001&p.loadfactor=7"},
 		{"/bm/console/apply", "b=shop&w=http://127.0.0.1:8001&p.loadfactor=7&token=x"},
+		{"/bm/console/preview", "pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&do=disable"},
+		{"/bm/console/apply", "pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&do=disable&token=x"},
 		{"/bm/console/undo", "revision=1&token="},
 	} {
 		if status, answer, _ := r.ask("POST", c[0], c[1], ours); status != 403 {
@@ -181,6 +184,15 @@ func TestHostileTexts(t *testing.T) {
 				_, body, _ := r.ask("POST", "/bm/console/"+path, fmt.Sprintf("b=shop&w=http://127.0.0.1:8001&token=%s&p.lbset=1&%s=%s", token, field, q), ours)
 				look(path+" "+field+" "+evil, body)
 			}
+		}
+		for _, many := range []string{"pick." + q + "=1&do=drain", "pick.shop+" + q + "=1&do=drain", "pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&do=" + q,
+			"pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&do=factor&p.loadfactor=" + q, "pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&do=drain&" + q + "=" + q} {
+			_, body, _ := r.ask("POST", "/bm/console/preview", many+"&token="+token, ours)
+			look(many, body)
+		}
+		for _, field := range strings.Fields("revision reason at") {
+			_, body, _ := r.ask("POST", "/bm/console/undo", "token="+token+"&"+field+"="+q, ours)
+			look("undo "+field+" "+evil, body)
 		}
 		_, body, _ := r.ask("POST", "/bm/console/preview", "b=shop&do=add&token="+token+"&url="+q, ours)
 		look("url "+evil, body)
@@ -255,6 +267,56 @@ func TestStalePage(t *testing.T) {
 	}
 	if _, xml, _ := r.ask("GET", "/bm?xml=1", ""); !strings.Contains(xml, "<httpd:lbset>3<") {
 		t.Errorf("the first has lost its change: %s", xml)
+	}
+}
+
+// TestStaleMany: what somebody else has changed between the preview and the
+// confirmation refuses a change of many, and an undo.
+func TestStaleMany(t *testing.T) {
+	r := newRig(t, guardedShop)
+	ours := "Referer: http://shop.test/bm"
+	_, page, _ := r.ask("GET", "/bm/console", "")
+	token, at := hidden(t, page, "token"), hidden(t, page, "at")
+	const picks = "pick.shop+http%3A%2F%2F127.0.0.1%3A8001=1&pick.shop+http%3A%2F%2F127.0.0.1%3A8002=1"
+	form := picks + "&do=factor&p.loadfactor=4&token=" + token + "&at=" + at
+	status, preview, _ := r.ask("POST", "/bm/console/preview", form, ours)
+	if status != 200 || strings.Count(preview, `name="pick.shop http://127.0.0.1:800`) != 2 || hidden(t, preview, "at") != at {
+		t.Fatalf("the preview: status %d: %s", status, preview)
+	}
+	r.do("POST", "changes", `{"edits":[{"op":"set","balancer":"shop","member":"http://127.0.0.1:8001","parameters":{"lbset":1}}]}`).is(200)
+	if status, body, _ := r.ask("POST", "/bm/console/apply", form, ours); status != 409 || !strings.Contains(body, "has changed since") {
+		t.Errorf("the confirmation: status %d: %s", status, body)
+	}
+	undo := func() (int, string) {
+		_, page, _ := r.ask("GET", "/bm/console?undo=1", "")
+		form := "revision=1&token=" + token + "&at=" + hidden(t, page, "at")
+		if at != "" {
+			r.do("PATCH", "balancers/shop", `{"parameters":{"maxattempts":1}}`).is(200)
+		}
+		status, body, _ := r.ask("POST", "/bm/console/undo", form, ours)
+		return status, body
+	}
+	if status, body := undo(); status != 409 || !strings.Contains(body, "has changed since") {
+		t.Errorf("undoing: status %d: %s", status, body)
+	}
+	at = ""
+	if status, body := undo(); status != 303 {
+		t.Errorf("undoing, seen anew: status %d: %s", status, body)
+	}
+	if status, body, _ := r.ask("GET", "/bm/console?undo=1", ""); status != 409 || !strings.Contains(body, "Nothing was changed") {
+		t.Errorf("undoing twice: status %d: %s", status, body)
+	}
+	if status, body, _ := r.ask("POST", "/bm/console/preview", "do=drain&token="+token, ours); status != 400 || !strings.Contains(body, "No member is chosen") {
+		t.Errorf("nobody chosen: status %d: %s", status, body)
+	}
+	if status, body, _ := r.ask("POST", "/bm/console/preview", picks+"&do=enable&token="+token, ours); status != 400 || !strings.Contains(body, "nothing to change") {
+		t.Errorf("enabled already: status %d: %s", status, body)
+	}
+	if status, body, _ := r.ask("POST", "/bm/console/apply", picks+"&pick.shop+http%3A%2F%2F127.0.0.1%3A8009=1&do=drain&token="+token, ours); status != 400 || !strings.Contains(body, "127.0.0.1:8009") {
+		t.Errorf("one is not there: status %d: %s", status, body)
+	}
+	if n := len(r.m.At("").History(manager.Filter{})); n != 3 {
+		t.Errorf("%d changes, want 3", n)
 	}
 }
 
