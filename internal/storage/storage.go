@@ -150,15 +150,10 @@ func noLink(x *exchange.Exchange, path string) exchange.Verdict {
 
 // climbs reports a ".." segment.
 func climbs(path string) bool {
-	for {
-		i := strings.Index(path, "..")
-		if i < 0 {
-			return false
-		}
-		before := i == 0 || path[i-1] == '/'
-		path = path[i+2:]
-		if before && (path == "" || path[0] == '/') {
+	for name := range strings.SplitSeq(path, "/") {
+		if name == ".." {
 			return true
 		}
 	}
+	return false
 }

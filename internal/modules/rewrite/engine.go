@@ -27,7 +27,7 @@ type run struct {
 
 	ruleMatch, condMatch expr.Match
 	seen                 []string // fields read since the last condition
-	question             bool     // a group held a "?"
+	question             bool     // the first "?" of a substitution came from the request
 }
 
 // result is what a list of rules has come to.
@@ -150,7 +150,7 @@ func (n *run) rule(r *rule) (hit, changes bool) {
 		n.question = false
 		to = r.to.expand(n, r)
 		n.logf(2, "rewrite '%s' -> '%s'", subject, to)
-		if n.question && strings.Contains(strings.ToLower(n.x.RawPath), "%3f") {
+		if n.question && !r.unsafe3F {
 			n.x.Logf(errorlog.Error, "rewrite", "AH10508: Unsafe URL with %%3f URL rewritten without UnsafeAllow3F")
 			n.status, n.halt = 403, true
 			return false, false

@@ -155,7 +155,8 @@ func splitDefault(s string) (key, other string) {
 	return s, ""
 }
 
-// expand makes the text. Where r is given, groups are escaped as its flags say.
+// expand makes the text. Where r is given, groups are escaped as its flags say,
+// and n.question tells whether the first "?" of the text comes from the request.
 func (t *template) expand(n *run, r *rule) string {
 	if len(t.parts) == 1 && t.parts[0].group == 0 {
 		if p := &t.parts[0]; p.make == nil {
@@ -163,27 +164,27 @@ func (t *template) expand(n *run, r *rule) string {
 		}
 	}
 	var b strings.Builder
+	query := false // there has been a "?"
 	for i := range t.parts {
 		p := &t.parts[i]
+		v := p.text
 		switch {
 		case p.group != 0:
 			m := &n.ruleMatch
 			if p.group == '%' {
 				m = &n.condMatch
 			}
-			v := regex.Group(m.Source, m.Groups, p.n)
-			switch {
-			case r == nil:
-			case r.escape:
+			v = regex.Group(m.Source, m.Groups, p.n)
+			if r != nil && r.escape {
 				v = r.escapeGroup(v)
-			case !r.unsafe3F && strings.IndexByte(v, '?') >= 0:
-				n.question = true
 			}
-			b.WriteString(v)
 		case p.make != nil:
-			b.WriteString(p.make(n))
-		default:
-			b.WriteString(p.text)
+			v = p.make(n)
+		}
+		b.WriteString(v)
+		if r != nil && !query && strings.IndexByte(v, '?') >= 0 {
+			query = true
+			n.question = p.group != 0 || p.make != nil
 		}
 	}
 	return b.String()
