@@ -15,6 +15,7 @@ const (
 	ShapeIdle               // many keep-alive connections, each silent after one request
 	ShapeSlow               // many clients that read a large body slowly
 	ShapeShake              // a TLS handshake per request
+	ShapeMany               // a number of requests over HTTP/2, and what is left of them
 )
 
 // Target is one place of the peer that a load asks for.
@@ -46,6 +47,10 @@ type Case struct {
 	TLS     bool // for peers that know it
 	Resume  bool // ShapeShake: clients come back with a session ticket
 	Streams int  // of HTTP/2 at a time on each connection, by h2load; 0: HTTP/1.1
+	Clear   bool // HTTP/2 without TLS, for peers that know it
+	GRPC    bool // Clear, unary calls of gRPC to a backend of gRPC
+	QUIC    bool // HTTP/3, for peers that know it
+	Total   int  // ShapeMany: requests
 }
 
 const (
@@ -85,6 +90,9 @@ func cases() []Case {
 		Case{Name: "tls-resumed", Title: "a resumed TLS 1.3 handshake per request", Shape: ShapeShake, Conns: 16, Targets: small, BodySize: 100, TLS: true, Resume: true},
 		Case{Name: "h2-c1m100", Title: "100 B over HTTP/2, one connection, 100 streams", Conns: 1, Streams: 100, Targets: small, BodySize: 100, TLS: true},
 		Case{Name: "h2-c64m16", Title: "100 B over HTTP/2, 64 connections, 16 streams", Conns: 64, Streams: 16, Targets: small, BodySize: 100, TLS: true},
+		Case{Name: "h3-c64m16", Title: "100 B over HTTP/3, 64 connections, 16 streams", Conns: 64, Streams: 16, Targets: small, BodySize: 100, TLS: true, QUIC: true},
+		Case{Name: "grpc", Title: "unary calls of gRPC, 100 B each way, 16 connections, 16 streams", Conns: 16, Streams: 16, Targets: small, BodySize: 100, Clear: true, GRPC: true},
+		Case{Name: "h2-million", Title: "a million requests over HTTP/2, one in a hundred given up half-way, 8 connections, 100 streams", Shape: ShapeMany, Conns: 8, Streams: 100, Total: 1_000_000, Targets: small, BodySize: 100, Clear: true},
 		Case{Name: "idle10000", Title: "10,000 idle keep-alive connections", Shape: ShapeIdle, Conns: 10_000, Targets: small, BodySize: 100},
 		Case{Name: "slow1000", Title: "1,000 clients that read 1 MB slowly", Shape: ShapeSlow, Conns: 1000, Targets: []Target{{Path: "/1m"}}, BodySize: mib},
 	)

@@ -40,7 +40,14 @@ func haproxyConf(s Site, mapFile string, tuned bool) string {
 		p("  option splice-response")
 	}
 	p("frontend main")
-	p("  bind %s backlog 4096", proc.Loopback(s.Port))
+	front, back := "", ""
+	if s.Clear {
+		front = " proto h2"
+	}
+	if s.GRPC {
+		back = " proto h2"
+	}
+	p("  bind %s backlog 4096%s", proc.Loopback(s.Port), front)
 	if s.LogFile != "" {
 		p("  log global")
 		p("  capture request header Referer len 256")
@@ -64,7 +71,7 @@ func haproxyConf(s Site, mapFile string, tuned bool) string {
 		p("  http-request set-path /%%[path,field(3,/)]")
 	}
 	for i, port := range s.Backends {
-		p("  server s%d %s", i+1, proc.Loopback(port))
+		p("  server s%d %s%s", i+1, proc.Loopback(port), back)
 	}
 	return b.String()
 }

@@ -28,6 +28,9 @@ func httpdModules(s Site) [][2]string {
 			[2]string{"proxy_balancer_module", "mod_proxy_balancer.so"},
 			[2]string{"lbmethod_byrequests_module", "mod_lbmethod_byrequests.so"})
 	}
+	if s.Clear {
+		list = append(list, [2]string{"http2_module", "mod_http2.so"}, [2]string{"proxy_http2_module", "mod_proxy_http2.so"})
+	}
 	if s.Cert != "" {
 		list = append(list, [2]string{"socache_shmcb_module", "mod_socache_shmcb.so"}, [2]string{"ssl_module", "mod_ssl.so"}, [2]string{"http2_module", "mod_http2.so"})
 	}
@@ -74,7 +77,12 @@ func httpdConf(s Site, modules string, sizing bool) string {
 	if s.Cert != "" {
 		p("SSLEngine on\nSSLProtocol TLSv1.3\nSSLCertificateFile %s", s.Cert)
 	}
-	if s.Streams > 0 {
+	switch {
+	case s.QUIC:
+		p("Protocols h3 h2 http/1.1")
+	case s.Clear:
+		p("Protocols h2c http/1.1")
+	case s.Streams > 0:
 		p("Protocols h2 http/1.1")
 	}
 	p("Timeout 600")
@@ -86,7 +94,11 @@ func httpdConf(s Site, modules string, sizing bool) string {
 		p("BufferedLogs On")
 		p("CustomLog %q combined", s.LogFile)
 	}
-	target := fmt.Sprintf("http://%s/", proc.Loopback(s.Backends[0]))
+	scheme := "http"
+	if s.GRPC {
+		scheme = "h2c"
+	}
+	target := fmt.Sprintf("%s://%s/", scheme, proc.Loopback(s.Backends[0]))
 	if len(s.Backends) > 1 {
 		target = "balancer://pool/"
 		p("<Proxy balancer://pool>")

@@ -101,7 +101,14 @@ func nginxConf(s Site, tuned bool) string {
 			p("  server { listen %s ssl%s backlog=4096; location / { proxy_pass http://pool; } }", listen, h2)
 			break
 		}
-		p("  server { listen %s backlog=4096; location / { proxy_pass http://pool; } }", listen)
+		switch {
+		case s.GRPC:
+			p("  server { listen %s http2 backlog=4096; location / { grpc_pass grpc://pool; grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }", listen)
+		case s.Clear:
+			p("  server { listen %s http2 backlog=4096; location / { proxy_pass http://pool; } }", listen)
+		default:
+			p("  server { listen %s backlog=4096; location / { proxy_pass http://pool; } }", listen)
+		}
 	}
 	p("}")
 	return b.String()

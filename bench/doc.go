@@ -9,6 +9,9 @@
 // machine whose cores are shared by client, proxy and backend, requests per
 // second say as much about wrk as about the proxy.
 //
+// Loads that no tool makes are made here: handshakes (tls.go), calls of gRPC and
+// their backend (calls.go), HTTP/3 and a million streams (streams.go).
+//
 // Two of the peers live in this program and are started as children of it:
 // a net/http ReverseProxy (nethttp.go) and the floor (relay.go), which copies
 // bytes between sockets and reads none of them. What a proxy costs above the
@@ -18,7 +21,8 @@
 // is driven), peers.go and conf_*.go (who runs, and how each is told the same
 // thing), backend.go, process.go and procfs.go (starting, stopping, reading
 // /proc), probe.go (does the peer answer right at all), wrk.go, measure.go and
-// crowd.go (one sample), race.go (rounds), goals.go and report.go (the table).
+// crowd.go (one sample), race.go (rounds), goals.go and report.go (the table),
+// merge.go (some cases recorded again).
 //
 // It reads /proc and uses epoll: Linux only.
 package main

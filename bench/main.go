@@ -52,6 +52,8 @@ func runPeer(mode string, args []string) error {
 	switch mode {
 	case "peer-nethttp":
 		return runNetHTTP(f)
+	case "peer-calls":
+		return serveCalls(f)
 	case "peer-relay":
 		return runRelay(f)
 	}
@@ -215,11 +217,17 @@ func versionLines(peers []Peer, b *bench) []string {
 	return append(list, "load: "+oneLine(line)+", one thread")
 }
 
+// writeResults writes the report. One of some cases only takes the place of
+// theirs in the file, and leaves the rest of it as it stands.
 func writeResults(path string, r Report) error {
 	var b strings.Builder
 	b.WriteString("# The race: what a request costs\n\nWritten by `make bench-record`; `make bench` runs the same and only prints.\n\n")
 	r.write(&b)
-	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+	text := b.String()
+	if old, err := os.ReadFile(path); err == nil && len(r.Cases) < len(cases()) {
+		text = mergeResults(string(old), text, r)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write the results: %w", err)
 	}
 	return nil
@@ -228,7 +236,7 @@ func writeResults(path string, r Report) error {
 // writeRaw writes one line per sample, for other programs to read.
 func writeRaw(path string, samples []Sample) error {
 	var b strings.Builder
-	b.WriteString("round\tcase\tpeer\trequests/s\tcpu_us\tp50_us\tp99_us\tpeak_bytes\tbytes_per_connection\terrors\tforeign\tfailed\n")
+	b.WriteString("round\tcase\tpeer\trequests/s\tcpu_us\tp50_us\tp99_us\tpeak_bytes\tbytes_per_connection\tgrowth_bytes\terrors\tforeign\tfailed\n")
 	for _, s := range samples {
 		fmt.Fprintf(&b, "%d\t%s\t%s", s.Round, s.Case, s.Peer)
 		for m := range metrics {

@@ -23,6 +23,7 @@ const (
 	P99                  // µs
 	Peak                 // bytes resident at the peak, all processes
 	PerCon               // bytes resident per client connection, beyond the start
+	Growth               // bytes resident at the end, beyond those after a tenth
 	metrics
 )
 
@@ -50,6 +51,7 @@ type bench struct {
 	dir      string
 	wrk      string
 	backend  *Backend
+	calls    *Backend // of gRPC; nil until a case needs it
 	cores    int
 	root     bool
 	duration time.Duration
@@ -79,7 +81,13 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 		return fail(err)
 	}
 	site := Site{Dir: dir, Port: port, Backends: b.backend.Ports[:max(1, c.Members)], Conns: c.Conns,
-		Prefixes: c.Prefixes, Hosts: c.Hosts, Streams: c.Streams, Cores: b.cores, Root: b.root}
+		Prefixes: c.Prefixes, Hosts: c.Hosts, Streams: c.Streams, Clear: c.Clear, GRPC: c.GRPC, QUIC: c.QUIC, Cores: b.cores, Root: b.root}
+	if c.GRPC {
+		if err := b.startCalls(); err != nil {
+			return fail(err)
+		}
+		site.Backends = b.calls.Ports
+	}
 	if c.TLS {
 		if site.Cert, err = b.certificate(); err != nil {
 			return fail(err)
@@ -93,7 +101,12 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 		return fail(err)
 	}
 	defer child.Stop()
-	if err := probe(p, c, port, filepath.Join(b.dir, "backend", "www")); err != nil {
+	if c.GRPC {
+		err = probeCall(ctx, port)
+	} else {
+		err = probe(p, c, port, filepath.Join(b.dir, "backend", "www"))
+	}
+	if err != nil {
 		return fail(fmt.Errorf("%w %s", err, child.Complaint()))
 	}
 	switch c.Shape {
@@ -101,6 +114,8 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 		err = b.measureIdle(ctx, &s, child, c, port)
 	case ShapeSlow:
 		err = b.measureSlow(ctx, &s, child, c, port)
+	case ShapeMany:
+		err = b.measureMany(ctx, &s, child, c, port)
 	case ShapeShake:
 		err = b.measureShakes(ctx, &s, child, c, port)
 	default:
@@ -112,15 +127,21 @@ func (b *bench) measure(ctx context.Context, p Peer, c Case, round int) Sample {
 	return s
 }
 
-// load drives the port with wrk, or with h2load where it is to be HTTP/2.
+// load drives the port with wrk, or with h2load where it is to be HTTP/2; gRPC
+// and HTTP/3 have clients in this program.
 func (b *bench) load(ctx context.Context, dir string, c Case, port int, d time.Duration) (wrkResult, error) {
-	if c.Streams > 0 {
+	switch {
+	case c.GRPC:
+		return runCalls(ctx, c, port, d)
+	case c.QUIC:
+		return runQUIC(ctx, c, port, d)
+	case c.Streams > 0:
 		return runH2Load(ctx, c, port, d)
 	}
 	return runWrk(ctx, b.wrk, dir, c, port, d)
 }
 
-// measureLoad is a sample by wrk or h2load.
+// measureLoad is a sample of as much load as is answered.
 func (b *bench) measureLoad(ctx context.Context, s *Sample, child *proc.Process, c Case, site Site) error {
 	warm := max(time.Second, b.duration/4)
 	first, err := b.load(ctx, site.Dir, c, site.Port, warm)
@@ -180,14 +201,23 @@ type watched struct {
 
 func (b *bench) watch(child *proc.Process) watched {
 	return watched{b: b, child: child, began: time.Now(), busy: proc.MachineBusy(), own: proc.OwnCPU(),
-		backend: proc.TreeCPU(b.backend.child.PID()), peer: proc.TreeCPU(child.PID())}
+		backend: b.backendCPU(), peer: proc.TreeCPU(child.PID())}
+}
+
+// backendCPU is what the backends have used.
+func (b *bench) backendCPU() time.Duration {
+	t := proc.TreeCPU(b.backend.child.PID())
+	if b.calls != nil {
+		t += proc.TreeCPU(b.calls.child.PID())
+	}
+	return t
 }
 
 // stop returns the peer's CPU time since the watch began and notes in the
 // sample how much of the machine others used meanwhile.
 func (w watched) stop(s *Sample) time.Duration {
 	peer := proc.TreeCPU(w.child.PID()) - w.peer
-	ours := peer + proc.TreeCPU(w.b.backend.child.PID()) - w.backend + proc.OwnCPU() - w.own
+	ours := peer + w.b.backendCPU() - w.backend + proc.OwnCPU() - w.own
 	machine := time.Since(w.began) * time.Duration(w.b.cores)
 	s.Foreign = max(0, float64(proc.MachineBusy()-w.busy-ours)/float64(machine))
 	return peer

@@ -26,6 +26,9 @@ type Site struct {
 	LogFile  string // combined access log; empty: none
 	Cores    int
 	Streams  int    // of HTTP/2 on each connection; 0: HTTP/1.1
+	Clear    bool   // HTTP/2 without TLS
+	GRPC     bool   // the backends speak gRPC
+	QUIC     bool   // HTTP/3 too
 	Cert     string // file of the certificate and its key; empty: no TLS
 	Root     bool   // started as root: servers that drop privileges need a user
 }
@@ -48,6 +51,8 @@ type Kind struct {
 	Floor   bool     // passes bytes on and has no duties
 	Extra   bool     // runs only when asked for
 	TLS     bool     // takes part where there is TLS
+	Clear   bool     // speaks HTTP/2 and gRPC without TLS
+	QUIC    bool     // speaks HTTP/3
 	// Write writes the configuration below Site.Dir and says how to start.
 	Write func(Site) (Command, error)
 }
@@ -55,9 +60,9 @@ type Kind struct {
 // kinds are the peers in the order of the tables.
 func kinds() []Kind {
 	return []Kind{
-		{Name: "sallyport", TLS: true, Title: "Sallyport", Env: "SALLYPORT_BIN", Version: []string{"-v"}, Write: writeSallyport},
-		{Name: "nginx", TLS: true, Title: "nginx", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Write: writeNginx},
-		{Name: "haproxy", Title: "HAProxy", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Write: writeHAProxy},
+		{Name: "sallyport", TLS: true, Clear: true, QUIC: true, Title: "Sallyport", Env: "SALLYPORT_BIN", Version: []string{"-v"}, Write: writeSallyport},
+		{Name: "nginx", TLS: true, Clear: true, Title: "nginx", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Write: writeNginx},
+		{Name: "haproxy", Clear: true, Title: "HAProxy", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Write: writeHAProxy},
 		{Name: "nginx-stock", Title: "nginx, buffers as they come", Env: "NGINX_BIN", Paths: []string{"/usr/sbin/nginx", "nginx"}, Version: []string{"-v"}, Package: "nginx", Extra: true, Write: writeNginxStock},
 		{Name: "haproxy-stock", Title: "HAProxy without splicing", Env: "HAPROXY_BIN", Paths: []string{"/usr/sbin/haproxy", "haproxy"}, Version: []string{"-v"}, Package: "haproxy", Extra: true, Write: writeHAProxyStock},
 		{Name: "httpd", TLS: true, Title: "Apache httpd, event", Env: "HTTPD_BIN", Paths: []string{"/usr/sbin/apache2", "apache2", "httpd"}, Version: []string{"-v"}, Package: "apache2", Write: writeHTTPD},

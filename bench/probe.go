@@ -21,6 +21,16 @@ import (
 	"sallyport/bench/internal/proc"
 )
 
+// protocols are those of the case where they are not left to TLS.
+func (c Case) protocols() *http.Protocols {
+	if !c.Clear {
+		return nil
+	}
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
 // probe asks the peer for every target of the case once and checks what
 // comes back, then that the peer does its duties: X-Forwarded-For reaches the
 // backend and connections are kept on both sides. A peer that fails it is not
@@ -30,6 +40,7 @@ func probe(peer Peer, c Case, port int, bodies string) error {
 		DisableCompression: true,
 		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true},
 		ForceAttemptHTTP2:  c.Streams > 0,
+		Protocols:          c.protocols(),
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", proc.Loopback(port))

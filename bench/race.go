@@ -22,7 +22,7 @@ func (b *bench) race(ctx context.Context, list []Case, peers []Peer, rounds int,
 				if p.Floor && c.Shape == ShapeIdle {
 					continue // it keeps a backend connection per client: no floor of anything
 				}
-				if c.TLS && !p.TLS {
+				if c.TLS && !p.TLS || c.Clear && !p.Clear || c.QUIC && !p.QUIC {
 					continue
 				}
 				s := b.measure(ctx, p, c, round)

@@ -51,6 +51,13 @@ func (c Case) columns() []column {
 			{"CPU µs/MB", CPU, number},
 			{"peak MB", Peak, func(v float64) string { return number(v / mib) }},
 		}
+	case ShapeMany:
+		return []column{
+			{"requests/s", Rate, number},
+			{"CPU µs/request", CPU, number},
+			{"peak MB", Peak, func(v float64) string { return number(v / mib) }},
+			{"MB more than after a tenth", Growth, func(v float64) string { return number(v / mib) }},
+		}
 	default:
 		return loadColumns()
 	}
