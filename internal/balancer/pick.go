@@ -68,7 +68,9 @@ const (
 
 // Reset forgets the exchange but keeps the memory it allocated.
 func (p *Pick) Reset() {
-	*p = Pick{Events: p.Events[:0], more: p.more[:0], Trail: p.Trail[:0]}
+	events, more, trail := p.Events[:0], p.more[:0], p.Trail[:0]
+	*p = Pick{}
+	p.Events, p.more, p.Trail = events, more, trail
 }
 
 // Attempts counts the members tried before the present one.

@@ -57,7 +57,7 @@ func Get() *Exchange { return pool.Get().(*Exchange) }
 // Put gives x back. Nothing may use it afterwards.
 func Put(x *Exchange) {
 	fields, out, always := x.Request.Header, x.Out.Header, x.Always
-	env, notes := x.Env, x.Notes
+	env, notes, proxy := x.Env, x.Notes, x.Proxy
 	fields.Reset()
 	out.Reset()
 	always.Reset()
@@ -66,8 +66,9 @@ func Put(x *Exchange) {
 	if r, ok := x.Proxy.(interface{ Recycle() }); ok {
 		r.Recycle()
 	}
-	*x = Exchange{Env: env, Notes: notes, Always: always, Proxy: x.Proxy}
-	x.Request.Header, x.Out.Header = fields, out
+	*x = Exchange{} // with fields in it, it would be made elsewhere and copied
+	x.Request.Header, x.Out.Header, x.Always = fields, out, always
+	x.Env, x.Notes, x.Proxy = env, notes, proxy
 	pool.Put(x)
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"sallyport/internal/buffer"
+	"sallyport/internal/clock"
 	"sallyport/internal/exchange"
 	"sallyport/internal/message"
 	"sallyport/internal/rawio"
@@ -188,7 +189,7 @@ func (f *Front) Serve(nc net.Conn, from netip.AddrPort) {
 	c := &conn{front: f, nc: nc, fd: -1}
 	c.client = exchange.Client{
 		Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr()),
-		Since: time.Now(), ID: ids.Add(1),
+		Since: clock.Now(), ID: ids.Add(1),
 	}
 	c.client.Addr = c.client.Remote
 	if from.IsValid() {
@@ -514,7 +515,7 @@ var problemExpect = &wire.Problem{Status: 417, Text: "the client expects what th
 
 func (c *conn) newExchange() {
 	x := exchange.Get()
-	x.Client, x.Down, x.Received = &c.client, &c.out, time.Now()
+	x.Client, x.Down, x.Received = &c.client, &c.out, clock.Now()
 	x.KeepAlive = true
 	x.Request.Version = message.HTTP10 // until the head is parsed
 	c.x = x

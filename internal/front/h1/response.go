@@ -50,7 +50,9 @@ const (
 )
 
 func (o *response) begin(x *exchange.Exchange, set *exchange.ServerSettings) {
-	*o = response{c: o.c, x: x, set: set}
+	c := o.c
+	*o = response{}
+	o.c, o.x, o.set = c, x, set
 }
 
 // Inform sends an interim response; clients before HTTP/1.1 get none.

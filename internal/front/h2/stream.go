@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"sallyport/internal/clock"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/bridge"
@@ -87,7 +88,7 @@ func (c *conn) newStream(id uint32) *stream {
 	s.id = id
 	s.window, s.inWindow = c.initial, int64(c.h2.Window)
 	x := exchange.Get()
-	x.Client, x.Received = s.client, time.Now()
+	x.Client, x.Received = s.client, clock.Now()
 	s.client.Stream, s.client.Served = uint64(id), 1
 	x.Request.Version = message.HTTP2
 	x.Down = &s.out

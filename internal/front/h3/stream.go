@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
 
+	"sallyport/internal/clock"
 	"sallyport/internal/exchange"
 	"sallyport/internal/front/bridge"
 	"sallyport/internal/message"
@@ -85,7 +86,7 @@ func (s *stream) request() (*h1.Problem, error) {
 	}
 	x := exchange.Get()
 	s.x = x
-	x.Received = time.Now()
+	x.Received = clock.Now()
 	x.Down = &s.out
 	x.Request.Version = message.HTTP3
 	s.out.s = s

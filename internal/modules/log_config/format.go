@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sallyport/internal/clock"
 	"sallyport/internal/exchange"
 )
 
@@ -25,7 +26,7 @@ var entries = sync.Pool{New: func() any { return &entry{b: make([]byte, 0, 512)}
 
 func newEntry(x *exchange.Exchange) *entry {
 	e := entries.Get().(*entry)
-	e.b, e.x, e.now, e.first = e.b[:0], x, time.Now(), nil
+	e.b, e.x, e.now, e.first = e.b[:0], x, clock.Now(), nil
 	for p := x.Prev; p != nil; p = p.Prev {
 		if p.Failing != 0 {
 			e.first = p

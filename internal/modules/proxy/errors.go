@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport/internal/backend/secure"
+	"sallyport/internal/clock"
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
 	"sallyport/internal/fault"
@@ -17,7 +18,7 @@ import (
 )
 
 // now is the clock of elections.
-func now() time.Time { return time.Now() }
+func now() time.Time { return clock.Now() }
 
 // refuse answers with a "Proxy Error" page that gives the reason (httpd's
 // ap_proxyerror).

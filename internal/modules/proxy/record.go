@@ -13,6 +13,15 @@ import (
 // goroutine and is used again by the exchange's next life.
 type record struct {
 	clean bool // nothing of an exchange is in it
+	trip
+
+	req  backend.Request
+	pick balancer.Pick
+	vars []balancer.Var
+}
+
+// trip is what a record does not keep the memory of.
+type trip struct {
 	site  *site
 	route *route           // nil: mapped by somebody else (RewriteRule, SetHandler)
 	made  exchange.Mapping // x.Mapped as it was when the record was made
@@ -31,12 +40,9 @@ type record struct {
 	// refuse is the status that phase Fixup ends the exchange with; 0: none.
 	refuse int
 
-	to      *link // the worker it was last directed at
-	req     backend.Request
-	upgrade string // the client's Upgrade, if it may be passed on
-	expects bool   // the client sent Expect: 100-continue
-	pick    balancer.Pick
-	vars    []balancer.Var
+	to      *link        // the worker it was last directed at
+	upgrade string       // the client's Upgrade, if it may be passed on
+	expects bool         // the client sent Expect: 100-continue
 	fault   *fault.Fault // of the last attempt, before its answer began
 	paced   bool         // the balancer wants to know when the answer began
 }
@@ -57,13 +63,16 @@ func recordOf(x *exchange.Exchange) *record {
 
 // reset forgets the exchange but keeps the memory.
 func (rec *record) reset() {
-	h, vars := rec.req.Header, rec.vars
+	h := rec.req.Header
 	h.Reset()
-	rec.pick.Reset()
-	pick := rec.pick
-	clear(vars)
-	*rec = record{clean: true, pick: pick, vars: vars[:0], authority: -1}
+	rec.req = backend.Request{}
 	rec.req.Header = h
+	rec.pick.Reset()
+	clear(rec.vars)
+	rec.vars = rec.vars[:0]
+	rec.trip = trip{}
+	rec.authority = -1
+	rec.clean = true
 }
 
 // URL is what a backend was asked for last; "" before any was. For the log.
