@@ -159,7 +159,7 @@ func (n *run) rule(r *rule) (hit, changes bool) {
 	n.effects(r)
 	if r.to == nil {
 		n.force(r)
-		if r.status != 0 {
+		if r.status != 0 && !r.redirect { // a redirect to nowhere is none
 			n.logf(2, "forcing responsecode %d for %s", r.status, n.file)
 			n.status, n.halt = r.status, true
 		}
