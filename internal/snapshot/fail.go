@@ -180,7 +180,7 @@ func signature(x *exchange.Exchange) string {
 		}
 	}
 	name := escape(host)
-	if kind == "email" && x.Server.Admin != "" {
+	if kind == "email" {
 		name = "<a href=\"mailto:" + escape(x.Server.Admin) + "\">" + name + "</a>"
 	}
 	return "<hr>\n<address>" + escape(x.ServerToken()) + " Server at " + name + " Port " + strconv.Itoa(int(port)) + "</address>\n"
@@ -210,12 +210,10 @@ func explain(x *exchange.Exchange, status int) string {
 		}
 		return "<p>The proxy server received an invalid\nresponse from an upstream server.<br />\n" + notes + "</p>\n"
 	case 500:
-		p := "<p>The server encountered an internal error or\nmisconfiguration and was unable to complete\nyour request.</p>\n"
-		if x.Server.Admin != "" {
-			p += "<p>Please contact the server administrator at \n " + escape(x.Server.Admin) +
-				" to inform them of the time this error occurred,\n and the actions you performed just before this error.</p>\n"
-		}
-		p += "<p>More information about this error may be available\nin the server error log.</p>\n"
+		p := "<p>The server encountered an internal error or\nmisconfiguration and was unable to complete\nyour request.</p>\n" +
+			"<p>Please contact the server administrator at \n " + escape(x.Server.Admin) +
+			" to inform them of the time this error occurred,\n and the actions you performed just before this error.</p>\n" +
+			"<p>More information about this error may be available\nin the server error log.</p>\n"
 		if notes != "" {
 			return notes
 		}

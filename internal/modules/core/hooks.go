@@ -54,7 +54,8 @@ func name(b *module.Build, sb *module.ServerBuild, main bool) {
 		srv.Aliases = own.Aliases
 		srv.Path = own.Path.V
 	}
-	if merged != nil {
+	srv.Admin = "[no address given]" // httpd's DEFAULT_ADMIN
+	if merged != nil && merged.Admin.Is {
 		srv.Admin = merged.Admin.V
 	}
 	if srv.Name != "" {
