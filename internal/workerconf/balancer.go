@@ -2,6 +2,7 @@ package workerconf
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,174 +62,145 @@ func (b *Balancer) Over(outer *Balancer) *Balancer {
 	return out
 }
 
-// Set reads one parameter into b; see Worker.Set.
-func (b *Balancer) Set(k *Known, name, value string, pos diag.Position) (note string, err error) {
-	for i := range BalancerParams {
-		if p := &BalancerParams[i]; strings.EqualFold(p.Name, name) {
-			err = p.balancer(b, k, setting{value, pos, &note})
-			return note, err
-		}
-	}
-	// Unlike httpd: what is said of health checks here holds for all members.
-	if p := healthParam(name); p != nil && k.Hcheck {
-		return b.Health.Set(k, name, value, pos)
-	}
-	return "", unknown("unknown Balancer parameter", name, BalancerParams, WorkerParams, "workers: it belongs on the BalancerMember line")
-}
-
 // BalancerParams is the table of all parameters of a balancer.
 var BalancerParams = []Param{
 	{Name: "lbmethod", Kind: "name", Default: DefaultMethod, Range: "a loaded lbmethod module",
-		Help: "how the member for a request is chosen",
-		balancer: func(b *Balancer, k *Known, s setting) error {
-			if k.Method != nil && !k.Method(s.text) {
-				e := &diag.Err{Text: "unknown lbmethod", Expected: "the name of a loaded lbmethod module, such as byrequests"}
-				e.Hint = methodHint(k, s.text)
-				return e
-			}
-			b.Method = some(s, s.text)
-			return nil
-		}},
+		Help:     "how the member for a request is chosen",
+		balancer: in(func(b *Balancer) *conf.Opt[string] { return &b.Method }, text(readMethod))},
 	{Name: "stickysession", Kind: "text", Range: "COOKIE or COOKIE|parameter",
-		Help: "cookie and URL parameter that carry a client's session and route",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			cookie, path, two := strings.Cut(s.text, "|")
-			if !two {
-				path = cookie
-			} else if cookie == "" {
-				s.add("stickysession without a cookie name means no sticky sessions, as in httpd")
-			}
-			b.Sticky = some(s, Sticky{cookie, path})
-			return nil
-		}},
+		Help:     "cookie and URL parameter that carry a client's session and route",
+		balancer: in(func(b *Balancer) *conf.Opt[Sticky] { return &b.Sticky }, kind[Sticky]{readSticky, Sticky.String})},
 	{Name: "stickysessionsep", Kind: "character", Default: ".", Range: "one character, or Off",
-		Help: "what stands between session and route; Off: the whole value is the route",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			switch {
-			case len(s.text) == 1:
-				b.Separator = some(s, s.text[0])
-			case strings.EqualFold(s.text, "off"):
-				b.Separator = some(s, byte(0))
-			default:
-				return bad("stickysessionsep must be a single character or Off", "one character, or Off")
-			}
-			return nil
-		}},
+		Help:     "what stands between session and route; Off: the whole value is the route",
+		balancer: in(func(b *Balancer) *conf.Opt[byte] { return &b.Separator }, kind[byte]{readSeparator, showSeparator})},
 	{Name: "scolonpathdelim", Kind: "On|Off", Default: "Off",
-		Help: "a semicolon ends the session's value in a URL too",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return flag(s, &b.Semicolon, false, "scolonpathdelim must be On|Off")
-		}},
+		Help:     "a semicolon ends the session's value in a URL too",
+		balancer: in(func(b *Balancer) *conf.Opt[bool] { return &b.Semicolon }, flag(false, "scolonpathdelim must be On|Off"))},
 	{Name: "nofailover", Kind: "On|Off", Default: "Off",
-		Help: "a session whose member is unusable gets 503 instead of another member",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return flag(s, &b.NoFailover, false, "failover must be On|Off")
-		}},
+		Help:     "a session whose member is unusable gets 503 instead of another member",
+		balancer: in(func(b *Balancer) *conf.Opt[bool] { return &b.NoFailover }, flag(false, "failover must be On|Off"))},
 	{Name: "timeout", Kind: "interval", Unit: "s", Default: "0", Range: "more than 0",
 		Help: "how long a request waits for a usable member",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			d := s.time(time.Second)
-			if d < time.Millisecond {
-				return bad("timeout must be at least one second", "a time such as 5 or 500ms")
-			}
-			b.Timeout = some(s, d)
-			return nil
-		}},
+		balancer: in(func(b *Balancer) *conf.Opt[time.Duration] { return &b.Timeout }, loose(time.Second, time.Millisecond, anyTime,
+			"timeout must be at least one second", "a time such as 5 or 500ms"))},
 	{Name: "maxattempts", Kind: "integer", Default: "members - 1", Range: "0 or more",
-		Help: "further members tried after the first has failed",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return ranged(s, &b.MaxAttempts, 0, math.MaxInt32, "maximum number of attempts must be a positive number")
-		}},
+		Help:     "further members tried after the first has failed",
+		balancer: in(func(b *Balancer) *conf.Opt[int] { return &b.MaxAttempts }, whole(0, math.MaxInt32, "maximum number of attempts must be a positive number"))},
 	{Name: "failonstatus", Kind: "list", Range: "status codes from 100 to 599",
 		Help:     "responses with one of these codes put the member into error",
-		balancer: setFailOnStatus},
+		balancer: field[Balancer]{setFailOnStatus, lookFailOnStatus}},
 	{Name: "failontimeout", Kind: "On|Off", Default: "Off",
-		Help: "a member that does not answer in time is put into error",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return flag(s, &b.FailOnTimeout, false, "failontimeout must be On|Off")
-		}},
+		Help:     "a member that does not answer in time is put into error",
+		balancer: in(func(b *Balancer) *conf.Opt[bool] { return &b.FailOnTimeout }, flag(false, "failontimeout must be On|Off"))},
 	{Name: "forcerecovery", Kind: "On|Off", Default: "On",
-		Help: "when all members are in error, try them again at once",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return flag(s, &b.ForceRecovery, false, "forcerecovery must be On|Off")
-		}},
+		Help:     "when all members are in error, try them again at once",
+		balancer: in(func(b *Balancer) *conf.Opt[bool] { return &b.ForceRecovery }, flag(false, "forcerecovery must be On|Off"))},
 	{Name: "growth", Kind: "integer", Default: "BalancerGrowth", Range: "1..100",
-		Help: "members that may be added while running",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return ranged(s, &b.Growth, 1, 100, "growth must be between 1 and 100")
-		}},
+		Help:     "members that may be added while running",
+		balancer: in(func(b *Balancer) *conf.Opt[int] { return &b.Growth }, whole(1, 100, "growth must be between 1 and 100"))},
 	{Name: "nonce", Kind: "text", Default: "random", Range: "at most 36 characters, or None",
-		Help: "word that must come with changes made in the balancer-manager",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			if strings.EqualFold(s.text, "None") {
-				s.text = ""
-			} else if len(s.text) > 36 {
-				return bad("Provided nonce is too large", "at most 36 characters")
-			}
-			b.Nonce = some(s, s.text)
-			return nil
-		}},
+		Help:     "word that must come with changes made in the balancer-manager",
+		balancer: in(func(b *Balancer) *conf.Opt[string] { return &b.Nonce }, kind[string]{readNonce, showNonce})},
 	{Name: "queue", Kind: "integer", Default: "no limit", Range: "1 or more",
-		Help: "requests that may wait for a member at a time, first come first served, for timeout= at most (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return ranged(s, &b.Queue, 1, math.MaxInt32, "queue must be at least 1")
-		}},
+		Help:     "requests that may wait for a member at a time, first come first served, for timeout= at most (not in httpd)",
+		balancer: in(func(b *Balancer) *conf.Opt[int] { return &b.Queue }, whole(1, math.MaxInt32, "queue must be at least 1"))},
 	{Name: "retries", Kind: "integer", Default: "0", Range: "0..10",
-		Help: "how often a safe request is sent again after a broken reply (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			return ranged(s, &b.Retries, 0, 10, "retries must be between 0 and 10")
-		}},
+		Help:     "how often a safe request is sent again after a broken reply (not in httpd)",
+		balancer: in(func(b *Balancer) *conf.Opt[int] { return &b.Retries }, whole(0, 10, "retries must be between 0 and 10"))},
 	{Name: "eject", Kind: "percentage", Default: "Off", Range: "1..100, On (50) or Off",
-		Help: "share of errors at which a member is taken out for a while, if the others have less than half of it (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			if on, ok := onOff(s.text); ok {
-				b.Eject = some(s, 0)
-				if on {
-					b.Eject.V = 50
-				}
-				return nil
-			}
-			s.text = strings.TrimSuffix(s.text, "%")
-			return ranged(s, &b.Eject, 1, 100, "eject must be On, Off or a percentage")
-		}},
+		Help:     "share of errors at which a member is taken out for a while, if the others have less than half of it (not in httpd)",
+		balancer: in(func(b *Balancer) *conf.Opt[int] { return &b.Eject }, percentage(50, 100, "eject must be On, Off or a percentage"))},
 	{Name: "key", Kind: "format", Default: "%a", Range: "items of LogFormat: %a %{X}i %{X}C %{X}e %U %q %m %V",
 		Help: "what lbmethod=byhash goes by (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			k, err := ParseKey(s.text)
-			if err != nil {
-				return err
-			}
-			b.Key = some(s, k)
-			return nil
-		}},
+		balancer: in(func(b *Balancer) *conf.Opt[Key] { return &b.Key }, kind[Key]{
+			func(_ *Known, s setting, _ Key) (Key, error) { return ParseKey(s.text) }, Key.String})},
 	{Name: "stickycookie", Kind: "text", Range: "the name of a cookie",
-		Help: "a signed session cookie that the balancer sets itself (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			if s.text == "" || strings.IndexFunc(s.text, notToken) >= 0 {
-				return bad("stickycookie must be the name of a cookie", "letters, digits, - and _")
-			}
-			b.StickyCookie = some(s, s.text)
-			return nil
-		}},
+		Help:     "a signed session cookie that the balancer sets itself (not in httpd)",
+		balancer: in(func(b *Balancer) *conf.Opt[string] { return &b.StickyCookie }, text(readCookieName))},
 	{Name: "stickyttl", Kind: "interval", Unit: "s", Default: "86400", Range: "1s or more",
 		Help: "how long a stickycookie is believed; it is renewed after half of it (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			d, err := Interval(s.text, time.Second)
-			if err != nil || d < time.Second {
-				return bad("stickyttl must be at least one second", "a time such as 3600 or 8h")
-			}
-			b.StickyTTL = some(s, d)
-			return nil
-		}},
+		balancer: in(func(b *Balancer) *conf.Opt[time.Duration] { return &b.StickyTTL }, atLeast(time.Second, time.Second,
+			"stickyttl must be at least one second", "stickyttl must be at least one second", "a time such as 3600 or 8h"))},
 	{Name: "stickysecret", Kind: "text", Default: "random at start", Range: "16 characters or more",
-		Help: "signs stickycookie; the same on every node that shares the clients (not in httpd)",
-		balancer: func(b *Balancer, _ *Known, s setting) error {
-			if len(s.text) < 16 {
-				return bad("stickysecret must have 16 characters or more", "a long random word")
-			}
-			b.StickySecret = some(s, s.text)
-			return nil
-		}},
+		Help:     "signs stickycookie; the same on every node that shares the clients (not in httpd)",
+		balancer: in(func(b *Balancer) *conf.Opt[string] { return &b.StickySecret }, text(readSecret))},
+}
+
+func readMethod(k *Known, s setting) (string, error) {
+	if k.Method != nil && !k.Method(s.text) {
+		return "", &diag.Err{
+			Text:     "unknown lbmethod",
+			Expected: "the name of a loaded lbmethod module, such as byrequests",
+			Hint:     methodHint(k, s.text),
+		}
+	}
+	return s.text, nil
+}
+
+func readSticky(_ *Known, s setting, _ Sticky) (Sticky, error) {
+	cookie, path, two := strings.Cut(s.text, "|")
+	if !two {
+		path = cookie
+	} else if cookie == "" {
+		s.add("stickysession without a cookie name means no sticky sessions, as in httpd")
+	}
+	return Sticky{cookie, path}, nil
+}
+
+// String spells the names as stickysession= does.
+func (s Sticky) String() string {
+	if s.Cookie == s.Path {
+		return s.Cookie
+	}
+	return s.Cookie + "|" + s.Path
+}
+
+func readSeparator(_ *Known, s setting, _ byte) (byte, error) {
+	switch {
+	case len(s.text) == 1:
+		return s.text[0], nil
+	case strings.EqualFold(s.text, "off"):
+		return 0, nil
+	}
+	return 0, bad("stickysessionsep must be a single character or Off", "one character, or Off")
+}
+
+func showSeparator(c byte) string {
+	if c == 0 {
+		return "Off"
+	}
+	return string([]byte{c})
+}
+
+func readNonce(_ *Known, s setting, _ string) (string, error) {
+	switch {
+	case strings.EqualFold(s.text, "None"):
+		return "", nil
+	case len(s.text) > 36:
+		return "", bad("Provided nonce is too large", "at most 36 characters")
+	}
+	return s.text, nil
+}
+
+func showNonce(s string) string {
+	if s == "" {
+		return "None"
+	}
+	return s
+}
+
+func readCookieName(_ *Known, s setting) (string, error) {
+	if s.text == "" || strings.IndexFunc(s.text, notToken) >= 0 {
+		return "", bad("stickycookie must be the name of a cookie", "letters, digits, - and _")
+	}
+	return s.text, nil
+}
+
+func readSecret(_ *Known, s setting) (string, error) {
+	if len(s.text) < 16 {
+		return "", bad("stickysecret must have 16 characters or more", "a long random word")
+	}
+	return s.text, nil
 }
 
 func setFailOnStatus(b *Balancer, _ *Known, s setting) error {
@@ -243,4 +215,12 @@ func setFailOnStatus(b *Balancer, _ *Known, s setting) error {
 	}
 	b.FailOnStatus = codes // a second failonstatus replaces the first
 	return nil
+}
+
+func lookFailOnStatus(b *Balancer) spelling {
+	words := make([]string, len(b.FailOnStatus))
+	for i, code := range b.FailOnStatus {
+		words[i] = strconv.Itoa(code)
+	}
+	return spelling{text: strings.Join(words, ","), set: len(words) > 0, known: true}
 }

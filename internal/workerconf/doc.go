@@ -1,8 +1,8 @@
 // Package workerconf holds the parameters of workers and balancers: the
 // key=value words behind ProxyPass, BalancerMember, ProxySet and <Proxy>. Two
 // tables, WorkerParams and BalancerParams, say of each its name, kind, unit,
-// default, range and meaning; the same rows parse it, complain about it in
-// httpd's words, and print the documentation.
+// default, range, meaning and place; the same rows parse it, complain about it in
+// httpd's words, spell it again, and print the documentation.
 //
 // The result is typed: every field is a conf.Opt and so knows whether it was
 // set, and where. Nothing here opens, resolves or elects anything. Package

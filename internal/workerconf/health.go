@@ -2,7 +2,6 @@ package workerconf
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -48,38 +47,12 @@ func (h *Health) Under(all *Health) Health { return *conf.Overlay(all, h) }
 // Words lists the method's names: what hcmethod, and an operator, may say.
 func HealthMethods() []string { return health.Methods() }
 
-// Set reads one parameter of a ProxyHCTemplate, which knows only the hc…
-// names.
-func (h *Health) Set(k *Known, name, value string, pos diag.Position) (note string, err error) {
-	if p := healthParam(name); p != nil {
-		w := Worker{Health: *h}
-		err = p.worker(&w, k, setting{value, pos, &note})
-		*h = w.Health
-		return note, err
-	}
-	return "", unknown(unknownHcheck, name, WorkerParams, BalancerParams, "balancers")
-}
-
-func healthParam(name string) *Param {
-	for i := range WorkerParams {
-		if p := &WorkerParams[i]; strings.HasPrefix(p.Name, "hc") && strings.EqualFold(p.Name, name) {
-			return p
-		}
-	}
-	return nil
-}
-
-func setHealth(f func(*Health, *Known, setting) error) func(*Worker, *Known, setting) error {
-	return func(w *Worker, k *Known, s setting) error { return f(&w.Health, k, s) }
-}
-
-// healthMethod reads hcmethod.
+// readHealthMethod reads hcmethod.
 //
 // Unlike httpd: CPING needs no mod_proxy_ajp.
-func healthMethod(h *Health, _ *Known, s setting) error {
+func readHealthMethod(_ *Known, s setting) (string, error) {
 	if m, ok := health.MethodOf(s.text); ok {
-		h.Method = some(s, m.String())
-		return nil
+		return m.String(), nil
 	}
 	all := health.Methods()
 	e := &diag.Err{Text: "Unknown method", Expected: "one of " + strings.Join(all, ", ")}
@@ -88,65 +61,35 @@ func healthMethod(h *Health, _ *Known, s setting) error {
 	} else if n := near(strings.ToUpper(s.text), all); n != "" {
 		e.Hint = "did you mean " + n + "?"
 	}
-	return e
+	return "", e
 }
 
-func healthInterval(h *Health, _ *Known, s setting) error {
-	d, err := Interval(s.text, time.Second)
-	if err != nil {
-		return bad("Unparse-able hcinterval setting", intervalExample)
+func readHealthURI(_ *Known, s setting) (string, error) {
+	switch {
+	case strings.IndexFunc(s.text, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0:
+		return "", bad("Health check uri must not hold blanks", "a path such as /health")
+	case len(s.text) >= 64:
+		return "", bad("Health check uri length must be < 64 characters", "at most 63 characters")
 	}
-	if d < 100*time.Millisecond {
-		return bad("Interval must be a positive value greater than 100ms", "100ms or more")
-	}
-	h.Interval = some(s, d)
-	return nil
+	return s.text, nil
 }
 
-func healthFast(h *Health, _ *Known, s setting) error {
-	d, err := Interval(s.text, time.Second)
-	if err != nil {
-		return bad("Unparse-able hcfastinterval setting", intervalExample)
-	}
-	if d < 100*time.Millisecond {
-		return bad("hcfastinterval must be 100ms or more", "100ms or more")
-	}
-	h.Fast = some(s, d)
-	return nil
-}
-
-func healthTimeout(h *Health, _ *Known, s setting) error {
-	return interval(s, &h.Timeout, time.Second, "hctimeout has wrong format", "hctimeout must be at least one millisecond")
-}
-
-func healthSlowStart(h *Health, _ *Known, s setting) error {
-	return interval(s, &h.SlowStart, time.Second, "hcslowstart has wrong format", "hcslowstart must be at least one millisecond")
-}
-
-func healthPasses(h *Health, _ *Known, s setting) error {
-	return ranged(s, &h.Passes, 0, math.MaxInt32-1, "Passes must be a positive value")
-}
-
-func healthFails(h *Health, _ *Known, s setting) error {
-	return ranged(s, &h.Fails, 0, math.MaxInt32-1, "Fails must be a positive value")
-}
-
-func healthURI(h *Health, _ *Known, s setting) error {
-	if strings.IndexFunc(s.text, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
-		return bad("Health check uri must not hold blanks", "a path such as /health")
-	}
-	return short(s, &h.URI, 64, "Health check uri length must be < %d characters")
-}
-
-func healthExpr(h *Health, k *Known, s setting) error {
+func readHealthExpr(k *Known, s setting) (string, error) {
 	if k.Condition != nil && !k.Condition(s.text) {
-		return bad("Unknown health check condition expr: "+s.text, "a name given by ProxyHCExpr further up")
+		return "", bad("Unknown health check condition expr: "+s.text, "a name given by ProxyHCExpr further up")
 	}
-	h.Expr = some(s, s.text)
-	return nil
+	return s.text, nil
 }
 
-func healthTemplate(h *Health, k *Known, s setting) error {
+func readHealthHost(_ *Known, s setting) (string, error) {
+	if s.text == "" || strings.IndexFunc(s.text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' }) >= 0 {
+		return "", bad("hchost must be a host, with or without a port", "www.example.com")
+	}
+	return s.text, nil
+}
+
+// setTemplate takes over what a template sets; later words override it again.
+func setTemplate(h *Health, k *Known, s setting) error {
 	if k.Template == nil {
 		return nil
 	}
@@ -154,57 +97,8 @@ func healthTemplate(h *Health, k *Known, s setting) error {
 	if !ok {
 		return bad("Unknown ProxyHCTemplate name: "+s.text, "a name given by ProxyHCTemplate further up")
 	}
-	*h = *conf.Overlay(h, &t) // what the template sets; later words override it again
+	*h = *conf.Overlay(h, &t)
 	return nil
-}
-
-// healthJitter reads hcjitter: On, Off or a percentage.
-func healthJitter(h *Health, _ *Known, s setting) error {
-	if on, ok := onOff(s.text); ok {
-		h.Jitter = some(s, 0)
-		if on {
-			h.Jitter.V = DefaultHealthJitter
-		}
-		return nil
-	}
-	s.text = strings.TrimSuffix(s.text, "%")
-	return ranged(s, &h.Jitter, 1, 90, "hcjitter must be On, Off or a percentage")
-}
-
-func healthHost(h *Health, _ *Known, s setting) error {
-	if s.text == "" || strings.IndexFunc(s.text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' }) >= 0 {
-		return bad("hchost must be a host, with or without a port", "www.example.com")
-	}
-	h.Host = some(s, s.text)
-	return nil
-}
-
-func healthPort(h *Health, _ *Known, s setting) error {
-	return ranged(s, &h.Port, 1, 65535, "hcport must be a port")
-}
-
-func healthHeader(h *Health, _ *Known, s setting) error {
-	if _, err := health.ParseHeader(s.text); err != nil {
-		return parsed(err)
-	}
-	h.Header = joined(s, h.Header)
-	return nil
-}
-
-func healthExpect(h *Health, _ *Known, s setting) error {
-	if _, err := health.ParseExpect(s.text); err != nil {
-		return parsed(err)
-	}
-	h.Expect = joined(s, h.Expect)
-	return nil
-}
-
-// joined adds a line to those there are: the parameter may come several times.
-func joined(s setting, before conf.Opt[string]) conf.Opt[string] {
-	if before.V != "" && before.V != s.text {
-		s.text = before.V + "\n" + s.text
-	}
-	return some(s, s.text)
 }
 
 func parsed(err error) error {
@@ -212,18 +106,6 @@ func parsed(err error) error {
 		return bad(e.Text, e.Expected)
 	}
 	return err
-}
-
-func healthBody(h *Health, _ *Known, s setting) error {
-	return short(s, &h.Body, 1024, "hcbody length must be < %d characters")
-}
-
-func healthMandatory(h *Health, _ *Known, s setting) error {
-	return flag(s, &h.Mandatory, false, "hcmandatory must be On|Off")
-}
-
-func healthAgent(h *Health, _ *Known, s setting) error {
-	return flag(s, &h.Agent, false, "hcagent must be On|Off")
 }
 
 // Repeats reports whether a parameter may come several times on a line, each

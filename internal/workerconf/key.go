@@ -81,3 +81,19 @@ func badKey(text, why string) error {
 func notToken(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
+
+// String spells the key as key= does.
+func (k Key) String() string {
+	var b strings.Builder
+	for _, it := range k.Items {
+		switch {
+		case it.Kind == 0:
+			b.WriteString(it.Name)
+		case it.Name != "":
+			b.WriteString("%{" + it.Name + "}" + string(rune(it.Kind)))
+		default:
+			b.WriteString("%" + string(rune(it.Kind)))
+		}
+	}
+	return b.String()
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/conf"
 	"sallyport/internal/diag"
 	"sallyport/internal/live"
 )
@@ -291,7 +292,7 @@ func TestValues(t *testing.T) {
 		{w.LoadFactor.V, 114}, // as httpd: 1.15*100 is a little less than 115
 		{w.LBSet.V, 3},
 		{w.Status.V, Status{On: live.Standby, Off: live.Disabled | live.IgnoreErrors}},
-		{w.Retry, some(setting{pos: at}, time.Duration(0))},
+		{w.Retry, conf.Opt[time.Duration]{Is: true, Pos: at}},
 		{w.ConnectTimeout.V, 250 * time.Millisecond},
 		{w.Ping.V, -2 * time.Second},
 		{w.Acquire.V, 30 * time.Millisecond},
@@ -392,12 +393,22 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
+// fields counts the places a row reads into.
+func fields(p *Param) (n int) {
+	for _, there := range []bool{p.worker.set != nil, p.health.set != nil, p.balancer.set != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
 // TestTables: every row parses what its table says, and is told apart.
 func TestTables(t *testing.T) {
 	for _, table := range [][]Param{WorkerParams, BalancerParams} {
 		seen := map[string]bool{}
 		for _, p := range table {
-			if seen[p.Name] || p.Help == "" || p.Kind == "" || strings.HasSuffix(p.Help, ".") || (p.worker == nil) == (p.balancer == nil) {
+			if seen[p.Name] || p.Help == "" || p.Kind == "" || strings.HasSuffix(p.Help, ".") || fields(&p) != 1 {
 				t.Errorf("row %s: %+v", p.Name, p)
 			}
 			seen[p.Name] = true
