@@ -18,7 +18,7 @@ LoadModule proxy_hcheck_module x
 LoadModule lbmethod_bytraffic_module x
 Define APP 127.0.0.1:9004
 Define HEAVY 7
-ProxyHCTemplate often hcmethod=TCP hcinterval=30
+ProxyHCTemplate often hcmethod=NONE hcinterval=30
 <Macro Pair $name $port>
   <Proxy balancer://$name>
     BalancerMember http://127.0.0.1:$port

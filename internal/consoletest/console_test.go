@@ -212,6 +212,18 @@ func TestPhone(t *testing.T) {
 		}
 		w.shot(strings.NewReplacer("?", "", "/", "", "&", "-", ":", "", "=", "").Replace("page" + path))
 	}
+	w.open("/bm/console")
+	eval[bool](w, `document.querySelectorAll("tbody .pick input").forEach(b => b.click()) ?? true`)
+	w.until(`document.querySelector("#batch").checkVisibility()`)
+	w.shot("ticked")
+	w.click("#batch button", "Disable")
+	w.until(`document.querySelector("dialog h1")?.innerText === "Preview"`)
+	for _, selector := range []string{"dialog", "html", "#batch"} {
+		if wide := eval[int](w, fmt.Sprintf(`document.querySelector(%q).scrollWidth - window.innerWidth`, selector)); wide > 0 {
+			t.Errorf("%s is %d pixels wider than the screen", selector, wide)
+		}
+	}
+	w.shot("preview")
 }
 
 // TestBatch ticks members of two balancers and changes them in one go: one
@@ -231,6 +243,10 @@ func TestBatch(t *testing.T) {
 	}
 	tick(fmt.Sprintf(`tbody .pick input[name$=%q]`, a.url()))
 	w.until(`document.querySelector("#picked").textContent === "2 members"`)
+	// Somebody else changes a balancer: the page shows it, and keeps the ticks.
+	r.post("/bm/api/v1/changes", fmt.Sprintf(`{"edits":[{"op":"set","balancer":"shop","member":%q,"parameters":{"lbset":0,"loadfactor":7}}]}`, b.url()))
+	w.until(row(b) + `.innerText.includes("factor 7")`)
+	w.until(`document.querySelector("#picked").textContent === "2 members" && document.querySelectorAll("tbody .pick :checked").length === 2`)
 	w.shot("ticked")
 	w.click("#batch button", "Drain")
 	w.until(`document.querySelector("dialog h1")?.innerText === "Preview"`)
@@ -241,7 +257,7 @@ func TestBatch(t *testing.T) {
 		}
 	}
 	w.shot("preview")
-	w.confirm("Make the change", 1)
+	w.confirm("Make the change", 2)
 	w.until(`document.querySelectorAll("tr.warn").length === 2`)
 
 	// All of one balancer, by the box at its head; the stream keeps the ticks.
@@ -250,16 +266,16 @@ func TestBatch(t *testing.T) {
 	w.do(chromedp.SetValue("#batch-factor", "2.5"))
 	w.click("#batch button", "Set")
 	w.until(`document.querySelector("dialog h1")?.innerText === "Preview"`)
-	w.confirm("Make the change", 2)
+	w.confirm("Make the change", 3)
 	w.until(`[...document.querySelectorAll("th small")].filter(e => e.innerText.includes("factor 2.5")).length === 2`)
 	w.open("/bm/console/history")
-	if n := eval[int](w, `document.querySelectorAll("tbody tr").length`); n != 2 {
+	if n := eval[int](w, `document.querySelectorAll("tbody tr").length`); n != 3 {
 		t.Errorf("%d changes in the history: %s", n, w.text("main"))
 	}
 	w.shot("history")
 	w.click("a", "Undo")
 	w.until(`document.querySelector("dialog[open]")`)
-	w.confirm("Undo it", 3)
+	w.confirm("Undo it", 4)
 	if strings.Contains(r.xml(), "<httpd:loadfactor>2.50") {
 		t.Error("nothing was undone")
 	}

@@ -338,3 +338,16 @@ func (r *rig) get(path string) {
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 }
+
+// post sends JSON, as another admin's program does.
+func (r *rig) post(path, body string) {
+	r.t.Helper()
+	resp, err := http.Post(r.base+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 {
+		r.t.Fatalf("%s: %s %s", path, resp.Status, text)
+	}
+}

@@ -13,9 +13,9 @@ import (
 // Filter chooses changes. What is empty chooses all.
 type Filter struct {
 	Balancer string // name
-	Member   string
+	Member   string // its URL; without a scheme, a part of it
 	User     string // or client address
-	Param    string
+	Param    string // status: all its flags, too
 	Since    time.Time
 	Before   cluster.Revision // older than this
 	Limit    int              // the latest so many; 0: 100
@@ -61,8 +61,10 @@ func (v *View) History(f Filter) []Entry {
 				return false
 			}
 			return (f.Balancer == "" || e.Balancer.Name == f.Balancer) &&
-				(f.Member == "" || e.Member == f.Member) &&
-				(f.Param == "" || slices.ContainsFunc(e.Params, func(p cluster.Param) bool { return p.Name == f.Param }))
+				(f.Member == "" || e.Member == f.Member || !strings.Contains(f.Member, "://") && strings.Contains(e.Member, f.Member)) &&
+				(f.Param == "" || slices.ContainsFunc(e.Params, func(p cluster.Param) bool {
+					return p.Name == f.Param || strings.HasPrefix(p.Name, f.Param+".")
+				}))
 		})
 		if !match {
 			continue
