@@ -85,7 +85,10 @@ func (s *stream) receive(p []byte) (int, error) {
 	s.r.left -= int64(n)
 	s.r.read += int64(n)
 	if err == io.EOF {
-		err = &fault{errFrame, false, "frame cut short"}
+		// It may come along with the last bytes.
+		if err = nil; s.r.left > 0 {
+			err = &fault{errFrame, false, "frame cut short"}
+		}
 	}
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,42 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: then %q", name, got)
 		}
 		cl.qc.CloseWithError(0, "")
+	}
+}
+
+// TestEndWithLastBytes: the end of the stream may come in one read with the last
+// content.
+func TestEndWithLastBytes(t *testing.T) {
+	h := newHouse(t)
+	arrived := make(chan struct{})
+	h.serve = func(x *exchange.Exchange) {
+		if x.RawPath == "/arrived" {
+			answer(x, 200, "")
+			close(arrived)
+			return
+		}
+		<-arrived
+		n, b := 0, make([]byte, 64<<10)
+		for {
+			m, err := x.Request.Body.Read(b)
+			if n += m; err == io.EOF {
+				break
+			}
+			if err != nil {
+				x.Aborted = true
+				return
+			}
+		}
+		answer(x, 200, strconv.Itoa(n))
+	}
+	h.open()
+	c := h.connect()
+	s := c.send(true, headers(post...), frame(nil, frameData, make([]byte, 30000)))
+	if got := result(c.send(true, headers(":method: GET", ":scheme: https", ":path: /arrived", ":authority: a.test"))); got != "200" {
+		t.Fatal(got)
+	}
+	if got := result(s); got != "200 30000" {
+		t.Error(got)
 	}
 }
 
