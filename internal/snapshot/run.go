@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"net/netip"
+	"strconv"
 
 	"sallyport/internal/errorlog"
 	"sallyport/internal/exchange"
@@ -216,6 +218,12 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 	for name, value := range env.All() {
 		x.Env.Set("REDIRECT_"+name, value)
 	}
+	status := failing
+	if status == 0 {
+		status = cmp.Or(x.Out.Status, 200)
+	}
+	x.Env.Set("REDIRECT_STATUS", strconv.Itoa(status))
+	vary, varies := x.Out.Header.Joined("Vary")
 	path, query, has := target, "", false
 	for i := 0; i < len(target); i++ {
 		if target[i] == '?' {
@@ -228,6 +236,9 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 	x.Handler, x.PathInfo = "", ""
 	x.Type = exchange.Type{}
 	x.Restart()
+	if varies && failing == 0 {
+		x.Out.Header.Add("Vary", vary) // what led here may have read the request's fields
+	}
 	encoded, p := wire.NormalizePath(path, x.Server.Core.MergeSlashes)
 	if p != nil {
 		return exchange.Status(p.Status)

@@ -25,8 +25,9 @@ func compile(*module.Build) func(*module.Plan) {
 			w.redirect, w.fallback, w.check = d.Redirect.V, d.Fallback.V, d.Check.V
 		}
 		// Before the room headers, whose RequestHeader lines must not run
-		// both here and for what takes over.
-		p.Hook(exchange.Fixup, module.Last-1, w.fixup)
+		// both here and for what takes over, and before rewrite's rules that
+		// wait for the slash to be added.
+		p.Hook(exchange.Fixup, module.Last-2, w.fixup)
 	}
 }
 

@@ -39,6 +39,7 @@ func compile(b *module.Build) func(*module.Plan) {
 		}
 		if d := dir.Of(p.Dir); d != nil && d.engine.V && len(d.rules) > 0 && d.directory != "" {
 			p.Hook(exchange.Fixup, module.First, d.fixup)
+			p.Hook(exchange.Fixup, module.Last-1, resume)
 			p.Hook(exchange.Fixup, module.First+2, forced)
 		}
 	}
@@ -203,9 +204,13 @@ func (n *run) redirect(res result, query string) exchange.Verdict {
 
 // escapeURL escapes the path of a URL.
 func escapeURL(s string) string {
+	const mail = "mailto:"
+	if len(s) > len(mail) && strings.EqualFold(s[:len(mail)], mail) {
+		return s[:len(mail)] + exchange.EscapePath(s[len(mail):])
+	}
 	i, _ := scheme(s)
 	j := strings.IndexByte(s[i:], '/')
-	if j < 0 || strings.EqualFold(s[:min(len(s), 7)], "mailto:") {
+	if j < 0 {
 		return s
 	}
 	return s[:i+j] + exchange.EscapePath(s[i+j:])
@@ -248,6 +253,9 @@ func (c *config) fixup(x *exchange.Exchange) exchange.Verdict {
 	case res == refused:
 		return exchange.Status(n.status)
 	case n.proxied && n.last != nil && n.last.proxy:
+		// Unlike httpd: where the URL names a directory its index is not
+		// looked for, nor is a slash added, because the backend's paths are
+		// its own.
 		return n.proxy(res)
 	case absolute(n.file):
 		n.rebase(c)
@@ -270,6 +278,30 @@ func (c *config) fixup(x *exchange.Exchange) exchange.Verdict {
 	if x.HasQuery {
 		target += "?" + x.Query
 	}
+	if x.Mapped.Kind == exchange.File && x.Mapped.What == exchange.Directory && !strings.HasSuffix(x.Path, "/") {
+		// The room dir adds the slash first, if it is to.
+		x.Scratch = append(x.Scratch, waiting(target))
+		return exchange.Declined
+	}
+	return enter(x, target)
+}
+
+// waiting is the target of an internal redirect that waits for the room dir.
+type waiting string
+
+// resume goes on where fixup has waited.
+func resume(x *exchange.Exchange) exchange.Verdict {
+	for i, s := range x.Scratch {
+		if target, ok := s.(waiting); ok {
+			x.Scratch = append(x.Scratch[:i], x.Scratch[i+1:]...)
+			return enter(x, string(target))
+		}
+	}
+	return exchange.Declined
+}
+
+// enter makes the request one for another URL.
+func enter(x *exchange.Exchange, target string) exchange.Verdict {
 	switch v := x.Run.Redirect(x, target); v {
 	case exchange.Declined:
 		return exchange.Status(404)

@@ -156,7 +156,7 @@ func splitDefault(s string) (key, other string) {
 }
 
 // expand makes the text. Where r is given, groups are escaped as its flags say,
-// and n.question tells whether the first "?" of the text comes from the request.
+// and n.question tells whether the "?" before the query comes from the request.
 func (t *template) expand(n *run, r *rule) string {
 	if len(t.parts) == 1 && t.parts[0].group == 0 {
 		if p := &t.parts[0]; p.make == nil {
@@ -182,7 +182,7 @@ func (t *template) expand(n *run, r *rule) string {
 			v = p.make(n)
 		}
 		b.WriteString(v)
-		if r != nil && !query && strings.IndexByte(v, '?') >= 0 {
+		if r != nil && (!query || r.queryLast) && strings.IndexByte(v, '?') >= 0 {
 			query = true
 			n.question = p.group != 0 || p.make != nil
 		}
