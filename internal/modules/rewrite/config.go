@@ -60,7 +60,7 @@ func merge(outer, inner *config) *config {
 	if out.options.V.mergeBase {
 		out.base = inner.base.Over(outer.base)
 	}
-	out.rules = inherit(outer, inner)
+	out.rules = inherit(outer, &config{options: out.options, rules: inner.rules})
 	return &out
 }
 

@@ -343,7 +343,7 @@ func (n *run) cookie(s string) {
 		sep, s = ";", rest
 	}
 	f := strings.Split(s, sep)
-	if len(f) < 3 || f[0] == "" {
+	if len(f) < 3 || f[0] == "" || f[2] == "" {
 		return
 	}
 	get := func(i int) string {
