@@ -40,10 +40,11 @@ type Plan struct {
 // Checker checks members. Make one with New; Stop ends it. Safe for use by many
 // goroutines.
 type Checker struct {
-	ctx  context.Context
-	end  context.CancelFunc
-	wake chan struct{}
-	all  sync.WaitGroup
+	ctx   context.Context
+	epoch time.Time
+	end   context.CancelFunc
+	wake  chan struct{}
+	all   sync.WaitGroup
 
 	mu    sync.Mutex
 	tasks map[live.WorkerKey]*task
@@ -55,7 +56,16 @@ type Checker struct {
 	late    []*task // due, and waiting for the limit
 	started bool
 	next    time.Time // when run means to wake
+
+	// spare takes checks to goroutines that have just ended one; waiting
+	// counts them.
+	spare   chan *task
+	waiting int
 }
+
+// spares is how many goroutines wait for another check at most. One that is
+// used again need not grow its stack once more.
+const spares = 64
 
 // task is a member's place in the schedule. Guarded by Checker.mu.
 type task struct {
@@ -74,7 +84,7 @@ const tick = 10 * time.Millisecond
 
 // New makes a Checker. It has no goroutine before the first member comes.
 func New() *Checker {
-	p := &Checker{wake: make(chan struct{}, 1), tasks: map[live.WorkerKey]*task{}}
+	p := &Checker{wake: make(chan struct{}, 1), tasks: map[live.WorkerKey]*task{}, spare: make(chan *task, spares), epoch: time.Now()}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	return p
 }
@@ -237,7 +247,7 @@ func (p *Checker) enqueue(t *task, due time.Time) {
 		return
 	}
 	t.due = due
-	heap.Push(&p.queue, t)
+	heap.Push(&p.queue, &slot{due.Sub(p.epoch), t})
 	if !p.started {
 		p.started = true
 		p.all.Add(1)
@@ -273,7 +283,8 @@ func (p *Checker) run() {
 func (p *Checker) begin(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.queue) > 0 && p.queue[0].due.Before(now.Add(tick)) {
+	soon := now.Add(tick).Sub(p.epoch)
+	for len(p.queue) > 0 && p.queue[0].due < soon {
 		t := heap.Pop(&p.queue).(*task)
 		if p.limit > 0 && p.running >= p.limit {
 			p.late = append(p.late, t)
@@ -283,7 +294,7 @@ func (p *Checker) begin(now time.Time) time.Duration {
 	}
 	wait := time.Hour
 	if len(p.queue) > 0 {
-		wait = max(p.queue[0].due.Sub(now), tick)
+		wait = max(p.queue[0].due-now.Sub(p.epoch), tick)
 	}
 	p.next = now.Add(wait)
 	return wait
@@ -296,13 +307,36 @@ func (p *Checker) launch(t *task) {
 	}
 	t.busy = true
 	p.running++
+	if p.waiting > 0 {
+		p.waiting--
+		p.spare <- t
+		return
+	}
 	p.all.Add(1)
-	go p.check(t, t.Plan, t.Log)
+	go p.work(t)
 }
 
-// check carries one check out and plans the next.
-func (p *Checker) check(t *task, plan *Plan, log *errorlog.Logger) {
+// work carries out checks until enough others wait for more.
+func (p *Checker) work(t *task) {
 	defer p.all.Done()
+	for {
+		if !p.check(t) {
+			return
+		}
+		select {
+		case t = <-p.spare:
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// check carries one check out and plans the next; true: its goroutine is to wait
+// for another.
+func (p *Checker) check(t *task) (wait bool) {
+	p.mu.Lock()
+	plan, log := t.Plan, t.Log
+	p.mu.Unlock()
 	r := plan.Check(p.ctx)
 	p.mu.Lock()
 	void := t.gone || t.anew || p.ctx.Err() != nil
@@ -323,11 +357,16 @@ func (p *Checker) check(t *task, plan *Plan, log *errorlog.Logger) {
 	default:
 		p.enqueue(t, next)
 	}
+	if p.waiting < spares {
+		p.waiting++
+		wait = true
+	}
 	if len(p.late) > 0 && (p.limit == 0 || p.running < p.limit) {
 		first := p.late[0]
 		p.late = p.late[1:]
 		p.launch(first)
 	}
+	return wait
 }
 
 // conclude lets package health judge a check, and logs what came of it.
@@ -379,21 +418,21 @@ func cmpOr(v, def int32) int32 {
 type queue []slot
 
 type slot struct {
-	due time.Time
+	due time.Duration // since the checker was made
 	*task
 }
 
 func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Less(i, j int) bool { return q[i].due < q[j].due }
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].at, q[j].at = i, j
 }
 
 func (q *queue) Push(x any) {
-	t := x.(*task)
-	t.at = len(*q)
-	*q = append(*q, slot{t.due, t})
+	s := x.(*slot)
+	s.at = len(*q)
+	*q = append(*q, *s)
 }
 
 func (q *queue) Pop() any {
