@@ -166,7 +166,7 @@ func methods(name string) balancer.Method {
 	return nil
 }
 
-var known = &workerconf.Known{Method: func(n string) bool { return methods(n) != nil }}
+var known = &workerconf.Known{Hcheck: true, Method: func(n string) bool { return methods(n) != nil }}
 
 func (s *stage) command(line string) {
 	words := strings.Fields(line)

@@ -182,6 +182,38 @@ bbbbbbbbbbbbbbbbbbbb
 babbabbababb
 abababab
 
+# hcslowstart: the same after an outage that a check has ended, and only then.
+
+balancer
+member a hcslowstart=20s retry=5
+member b
+elect x4
+probe a fail
+elect x2
+tick 1s
+probe a pass
+tick 1s
+elect x20
+tick 10s
+elect x12
+tick 10s
+elect x8
+backend a refused
+elect x2
+backend a ok
+tick 6s
+elect x4
+----
+abab
+a true
+bb
+a true
+bbbbbbbbbbabbbbbbbbb
+babbabbababb
+abababab
+(a)b b
+baba
+
 # When all were out nobody waits for anybody.
 
 balancer
