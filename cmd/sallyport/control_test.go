@@ -90,14 +90,22 @@ func TestControl(t *testing.T) {
 	s.write("httpd.pid", strconv.Itoa(dead.Process.Pid)+"\n")
 	s.expect(s.control("-k", "stop"), 0, fmt.Sprintf("httpd (pid %d?) not running\n", dead.Process.Pid), "")
 	s.expect(s.control("-k", "graceful"), 0, "httpd not running, trying to start\n", "serving")
-	if log := s.read("error.log"); !strings.Contains(log, "[core:warn]") || !strings.Contains(log, "AH00098: pid file "+s.path("httpd.pid")+" overwritten") {
-		t.Errorf("no AH00098\n%s", log)
-	}
+	s.logged("[core:warn]")
+	s.logged("AH00098: pid file " + s.path("httpd.pid") + " overwritten")
 	pid = s.pid()
 	s.expect(s.control("-k", "graceful-stop"), 0, "", "")
 	s.gone(pid)
-	if log := s.read("error.log"); !strings.Contains(log, "AH00492: caught SIGWINCH, shutting down gracefully") {
-		t.Errorf("no AH00492\n%s", log)
+	s.logged("AH00492: caught SIGWINCH, shutting down gracefully")
+}
+
+// logged waits until the error log holds the text: lines are written after
+// what they tell of.
+func (s *site) logged(text string) {
+	s.t.Helper()
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(s.read("error.log"), text); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the error log lacks %q:\n%s", text, s.read("error.log"))
+		}
 	}
 }
 

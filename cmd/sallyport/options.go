@@ -88,18 +88,16 @@ func parseOptions(args []string) (*options, error) {
 
 // settle fills in what follows from what was given.
 func (o *options) settle() {
-	if o.test {
-		for _, d := range o.defines {
-			switch d {
-			case "DUMP_VHOSTS":
-				o.hosts = true
-			case "DUMP_RUN_CFG":
-				o.process = true
-			case "DUMP_MODULES":
-				o.modules = true
-			case "DUMP_INCLUDES":
-				o.includes = true
-			}
+	for _, d := range o.defines {
+		switch d {
+		case "DUMP_VHOSTS":
+			o.hosts = true
+		case "DUMP_RUN_CFG":
+			o.process = true
+		case "DUMP_MODULES":
+			o.modules = true
+		case "DUMP_INCLUDES":
+			o.includes = true
 		}
 	}
 	if o.root == "" {

@@ -23,7 +23,7 @@ func TestParseOptions(t *testing.T) {
 		{"-D DUMP_VHOSTS -t", options{test: true, hosts: true, defines: []string{"DUMP_VHOSTS"}}},
 		{"-t -D DUMP_MODULES -DDUMP_RUN_CFG", options{test: true, modules: true, process: true, defines: []string{"DUMP_MODULES", "DUMP_RUN_CFG"}}},
 		{"-t -D DUMP_INCLUDES", options{test: true, includes: true, defines: []string{"DUMP_INCLUDES"}}},
-		{"-D DUMP_VHOSTS", options{defines: []string{"DUMP_VHOSTS"}}},
+		{"-D DUMP_VHOSTS", options{hosts: true, defines: []string{"DUMP_VHOSTS"}}},
 		{"-tX", options{test: true}},
 		{"-tf x", options{test: true, file: "x"}},
 		{"-T", options{}},

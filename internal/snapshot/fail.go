@@ -68,8 +68,8 @@ func (s *Snapshot) Fail(x *exchange.Exchange, status int) {
 // error's status too, because a broken page must not look like a good one.
 func (s *Snapshot) document(x *exchange.Exchange, status int, url string) {
 	x.Out.Status = status
+	x.Env.Set("REQUEST_METHOD", x.Request.Method)
 	if x.Request.Method != "GET" && x.Request.Method != "HEAD" {
-		x.Env.Set("REQUEST_METHOD", x.Request.Method)
 		x.Request.Method = "GET"
 	}
 	// The error's request has had its body; the page is asked for without.

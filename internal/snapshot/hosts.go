@@ -134,10 +134,13 @@ func newSet(host string, ip netip.Addr, port uint16) *Set {
 }
 
 // splitAddr cuts a word of <VirtualHost>: addr, addr:port, addr:*, [v6]:port.
-// Port 0 is any. A word without a port takes the main server's, if that has
-// one.
+// Port 0 is any, which a lone "*" means, too. Another word without a port takes
+// the main server's, if that has one.
 func splitAddr(word string, mainPort uint16) (host string, port uint16, ok bool) {
 	host = word
+	if word == "*" {
+		return host, 0, true
+	}
 	i := strings.LastIndexByte(word, ':')
 	if i < 0 || strings.HasSuffix(word, "]") || strings.Count(word, ":") > 1 && word[0] != '[' {
 		host = strings.Trim(word, "[]")

@@ -320,7 +320,7 @@ RequestReadTimeout header=5 body=0
     StrictHostCheck On
 </VirtualHost>`)
 	main, one := s.Servers[0].Server, s.Servers[1].Server
-	if main.Name != "main.test" || main.Scheme != "https" || main.Port != 444 || main.Admin != "me@a.test" {
+	if main.Name != "Main.Test" || main.Scheme != "https" || main.Port != 444 || main.Admin != "me@a.test" {
 		t.Errorf("main: %+v", main)
 	}
 	if one.Name != "one.test" || one.Scheme != "" || one.Port != 0 || one.Admin != "me@a.test" ||

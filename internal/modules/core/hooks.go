@@ -43,9 +43,11 @@ func compile(b *module.Build) func(p *module.Plan) {
 	return furnish
 }
 
-// name gives a server its names. A virtual host without ServerName goes by the
-// main server's; unlike httpd, which asks DNS for the name of the host's
-// address, because a start must not wait for that.
+// name gives a server its names.
+//
+// Unlike httpd: a virtual host without ServerName goes by the main server's.
+// It asks DNS for the name of the host's address; a start must not wait for
+// that.
 func name(b *module.Build, sb *module.ServerBuild, main bool) {
 	srv := sb.Server
 	own, merged := Server.Of(sb.Source.Conf), Server.Of(sb.Conf)

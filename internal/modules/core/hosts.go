@@ -30,7 +30,7 @@ func warnHosts(b *module.Build) {
 			if own == nil || !own.Name.Is {
 				continue
 			}
-			at := address{host + ":" + strconv.Itoa(int(port)), own.Name.V.Host}
+			at := address{host + ":" + strconv.Itoa(int(port)), strings.ToLower(own.Name.V.Host)}
 			if first, ok := taken[at]; ok {
 				b.Warn(own.Name.Pos, "ServerName "+at.name+": the virtual host "+place(first, own.Name.Pos)+" has that name on "+word+
 					" already and gets its requests", "")
@@ -58,7 +58,9 @@ func place(p, from diag.Position) string {
 // hostPort takes a word of <VirtualHost> apart: host "*" is any, port 0 too.
 func hostPort(word string, mainPort uint16) (host string, port uint16) {
 	i := strings.LastIndexByte(word, ':')
-	if i < 0 || strings.HasSuffix(word, "]") || strings.Count(word, ":") > 1 && word[0] != '[' {
+	if word == "*" {
+		host = word
+	} else if i < 0 || strings.HasSuffix(word, "]") || strings.Count(word, ":") > 1 && word[0] != '[' {
 		host, port = word, mainPort
 	} else {
 		host = word[:i]

@@ -38,7 +38,7 @@ func setServerName(c *conf.Cmd, s *ServerConf, args []string) error {
 		}
 		n.Port = uint16(port)
 	}
-	n.Host = strings.ToLower(host)
+	n.Host = host // as written: logs and redirects show it so
 	s.Name = conf.Some(c, n)
 	return nil
 }

@@ -125,7 +125,7 @@ func (bd *builder) auto(sb *module.ServerBuild) {
 		bd.b.Fail(s.Auto.Pos, "AutoHTTPS needs the module ssl", "add LoadModule ssl_module modules/mod_ssl.so")
 		return
 	}
-	name := sb.Server.Name
+	name := strings.ToLower(sb.Server.Name)
 	if own := core.Server.Of(sb.Source.Conf); own == nil || !own.Name.Is {
 		bd.b.Fail(s.Auto.Pos, "AutoHTTPS: the virtual host has no ServerName to get a certificate for", "add a ServerName line")
 		return

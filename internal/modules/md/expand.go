@@ -125,7 +125,7 @@ func nameTaken(c *conf.Config, h *conf.Server, port int) bool {
 		if o == h || s == nil || !slices.ContainsFunc(o.Addrs, func(w string) bool { _, n := splitHost(w); return n == port || n == 0 }) {
 			return false
 		}
-		return s.Name.V.Host == own.Name.V.Host || slices.ContainsFunc(s.Aliases, func(a string) bool { return strings.EqualFold(a, own.Name.V.Host) })
+		return strings.EqualFold(s.Name.V.Host, own.Name.V.Host) || slices.ContainsFunc(s.Aliases, func(a string) bool { return strings.EqualFold(a, own.Name.V.Host) })
 	})
 }
 

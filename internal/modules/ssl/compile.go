@@ -306,7 +306,7 @@ func (bd *builder) certificates(f *front) {
 		bd.fail(f.pos(), "AH02572: Failed to configure at least one certificate and key for "+f.name(), "SSLCertificateFile and SSLCertificateKeyFile name them")
 	}
 	for _, h := range f.holders {
-		if name := f.sb.Server.Name; f.s.Certs != nil {
+		if name := strings.ToLower(f.sb.Server.Name); f.s.Certs != nil {
 			for _, d := range tlsconf.Doubts(bd.chain(h), []string{name}, bd.now) {
 				bd.warn(h.pos, "SSLCertificateFile: "+h.cert+": "+d, "")
 			}
