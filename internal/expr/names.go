@@ -103,6 +103,9 @@ const (
 	File     // the contents of a file
 	FileSize // in bytes, "0" where there is none
 	HC       // of a health check: hc('body')
+	// PeerExt is PeerExtList, which stands behind "in" alone: the values of an
+	// extension of the client's certificate by its OID, a NUL behind each.
+	PeerExt
 )
 
 var functionNames = map[string]Function{

@@ -249,7 +249,10 @@ func (p *parser) regex(a word, negate bool) boolFn {
 func (p *parser) in_(a word) boolFn {
 	p.space()
 	if !p.accept("{") {
-		if id := p.ident(0); id != "" {
+		if id := p.ident(0); strings.EqualFold(id, "PeerExtList") {
+			p.pos += len(id)
+			return p.peerExt(a)
+		} else if id != "" {
 			p.fail(p.pos, "Function '"+id+"' does not exist", "a list: { 'a', 'b' }")
 			return never
 		}
@@ -281,6 +284,37 @@ func (p *parser) in_(a word) boolFn {
 		s := a.value(v, m)
 		for i := range list {
 			if list[i].value(v, m) == s {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// peerExt reads the argument of PeerExtList, mod_ssl's list.
+func (p *parser) peerExt(a word) boolFn {
+	p.space()
+	if !p.accept("(") {
+		p.unexpected("PeerExtList('object ID')")
+		return never
+	}
+	p.space()
+	at := p.pos
+	id := p.operand()
+	p.space()
+	if p.err == nil && !p.accept(")") {
+		p.unexpected("')'")
+	}
+	if p.err == nil && id.fn == nil && strings.Trim(id.text, "0123456789.") != "" {
+		p.fail(at, "PeerExtList: '"+id.text+"' is not an object ID of numbers", "such as '1.3.6.1.4.1.311.21.7'")
+	}
+	if p.err != nil {
+		return never
+	}
+	return func(v Vars, m *Match) bool {
+		s := a.value(v, m)
+		for e := range strings.SplitSeq(v.Call(PeerExt, id.value(v, m)), "\x00") {
+			if e != "" && e == s {
 				return true
 			}
 		}

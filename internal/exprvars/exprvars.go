@@ -302,6 +302,8 @@ func (v *view) Call(f expr.Function, arg string) string {
 			return s
 		}
 		return os.Getenv(arg)
+	case expr.PeerExt:
+		return tlsvars.Extensions(x.Client, arg)
 	case expr.File:
 		return readFile(x, arg)
 	case expr.FileSize:

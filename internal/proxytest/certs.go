@@ -8,10 +8,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,10 +33,11 @@ type madeCert struct {
 	ocsp    bool
 	ocspURL string
 	unknown bool // to the responder
+	ext     []pkix.Extension
 }
 
 // declareCert reads `ca NAME [by=CA] [ocsp]` and
-// `cert NAME [by=CA] [cn=X] [dns=A,B] [ip=A,B] [expired|future] [revoked|unknown] [url=URL|none]`.
+// `cert NAME [by=CA] [cn=X] [dns=A,B] [ip=A,B] [expired|future] [revoked|unknown] [url=URL|none] [ext=OID:TEXT]`.
 func (s *Script) declareCert(words []string) error {
 	if len(words) < 2 || !reName.MatchString(words[1]) || s.cert(words[1]) != nil {
 		return fmt.Errorf("%s wants a new NAME", words[0])
@@ -68,6 +71,21 @@ func (s *Script) declareCert(words []string) error {
 			m.ocsp = true
 		case "url":
 			m.ocspURL = value
+		case "ext":
+			id, text, _ := strings.Cut(value, ":")
+			var e pkix.Extension
+			for n := range strings.SplitSeq(id, ".") {
+				i, err := strconv.Atoi(n)
+				if err != nil {
+					return fmt.Errorf("ext=%s: no object ID", value)
+				}
+				e.Id = append(e.Id, i)
+			}
+			var err error
+			if e.Value, err = asn1.MarshalWithParams(text, "utf8"); err != nil {
+				return err
+			}
+			m.ext = append(m.ext, e)
 		default:
 			return fmt.Errorf("%s: unknown word %q", words[0], w)
 		}
@@ -173,6 +191,7 @@ func (m *madeCert) make(by *keyPair, serial int64, now time.Time, responder stri
 		DNSNames: m.dns, IPAddresses: m.ips, NotBefore: now.Add(m.from), NotAfter: now.Add(m.to),
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 	}
+	t.ExtraExtensions = m.ext
 	if responder != "" {
 		t.OCSPServer = []string{responder}
 	}

@@ -9,6 +9,7 @@ package tlsvars
 
 import (
 	"crypto/tls"
+	"encoding/asn1"
 	"runtime"
 	"strconv"
 	"strings"
@@ -207,3 +208,29 @@ func Exported(c *exchange.Client, set func(name, value string)) {
 		set(n, Lookup(c, n))
 	}
 }
+
+// Extensions are the values of the client certificate's extension with an object
+// ID ("1.2.3"), of those that are text, each with a NUL behind it.
+func Extensions(c *exchange.Client, id string) string {
+	if c.TLS == nil || len(c.TLS.State.PeerCertificates) == 0 {
+		return ""
+	}
+	var out strings.Builder
+	for _, e := range c.TLS.State.PeerCertificates[0].Extensions {
+		if e.Id.String() != id {
+			continue
+		}
+		var v asn1.RawValue
+		if rest, err := asn1.Unmarshal(e.Value, &v); err != nil || len(rest) > 0 || v.Class != asn1.ClassUniversal {
+			continue
+		}
+		switch v.Tag {
+		case asn1.TagUTF8String, asn1.TagIA5String, asn1.TagPrintableString, asn1.TagBMPString, tagVisibleString:
+			out.WriteString(string(runes(v)))
+			out.WriteByte(0)
+		}
+	}
+	return out.String()
+}
+
+const tagVisibleString = 26
