@@ -166,7 +166,11 @@ func (g *Guard) Arm(d time.Duration) {
 }
 
 // Disarm forgets the deadline.
-func (g *Guard) Disarm() { g.due.Store(0) }
+func (g *Guard) Disarm() {
+	if g.due.Load() != 0 { // to look is much cheaper than to store
+		g.due.Store(0)
+	}
+}
 
 // Still is Disarm that also waits for a tick under way: afterwards the ticker
 // sets no deadline until the guard is armed again.

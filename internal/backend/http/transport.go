@@ -138,14 +138,14 @@ func (c *conn) roundTrip() *fault.Fault {
 	if !c.x.Down.Waiting(&c.Guard) {
 		return &fault.Fault{Kind: fault.ClientGone}
 	}
-	defer c.x.Down.Waiting(nil)
 	c.Guard.Arm(timeout)
-	defer c.Guard.Disarm()
-
-	if f := c.fill(); f != nil {
-		return f
+	f := c.fill()
+	if f == nil {
+		f = c.readHead()
 	}
-	return c.readHead()
+	c.Guard.Disarm()
+	c.x.Down.Waiting(nil)
+	return f
 }
 
 // fill reads more of the answer; with unsent, it sends the request first.

@@ -311,17 +311,23 @@ func (o *response) Flush() error {
 	if len(o.buf) == 0 || o.err != nil {
 		return o.err
 	}
-	o.arm()
 	b := o.buf
-	if o.c.secure != nil {
-		o.flushSecure(b)
-		b = nil
-	} else if o.c.inside {
+	if o.c.secure == nil && o.c.inside {
 		// The descriptor is held by the callback we are in.
 		if n, err := rawio.Write(o.c.fd, b); err == nil {
 			o.x.BytesOut += int64(n)
 			b = b[n:]
 		}
+		if len(b) == 0 { // mostly: what can't block needs no deadline
+			o.c.guard.Disarm()
+			o.drop()
+			return nil
+		}
+	}
+	o.arm()
+	if o.c.secure != nil {
+		o.flushSecure(b)
+		b = nil
 	}
 	for len(b) > 0 {
 		n, err := o.c.nc.Write(b)
@@ -341,7 +347,6 @@ func (o *response) Flush() error {
 
 // send writes o.vec whole.
 func (o *response) send() error {
-	o.arm()
 	o.bufs = o.vec[:0]
 	if o.c.inside && o.c.secure == nil {
 		if n, err := rawio.Writev(o.c.fd, &o.vec); err == nil {
@@ -352,6 +357,9 @@ func (o *response) send() error {
 		if len(b) > 0 {
 			o.bufs = append(o.bufs, b)
 		}
+	}
+	if len(o.bufs) > 0 {
+		o.arm()
 	}
 	if o.c.secure != nil {
 		o.flushSecure(o.bufs...)
