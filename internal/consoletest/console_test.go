@@ -223,6 +223,9 @@ func TestPhone(t *testing.T) {
 			t.Errorf("%s is %d pixels wider than the screen", selector, wide)
 		}
 	}
+	if wide := eval[int](w, `Math.max(...[...document.querySelectorAll("dialog .scroll")].map(s => s.scrollWidth - s.clientWidth))`); wide > 0 {
+		t.Errorf("a table of the preview is %d pixels wider than its place", wide)
+	}
 	w.shot("preview")
 }
 
