@@ -5,27 +5,30 @@ package h2
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
+	"math/rand/v2"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 
 	"sallyport/internal/exchange"
+	"sallyport/internal/watch"
 )
 
 // certificate is one that nobody checks.
 func certificate(t *testing.T) tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(cryptorand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +87,30 @@ func TestPark(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParkMoment: what a client sends in the moment its connection goes to rest
+// is not lost.
+func TestParkMoment(t *testing.T) {
+	h := newHouse(t)
+	h.front.running.Add(2 * crowd) // at the next tick, then
+	h.begin()
+	var clients sync.WaitGroup
+	for i := range 20 {
+		c := h.connect()
+		clients.Go(func() {
+			for n := range 15 {
+				id := uint32(2*n + 1)
+				if c.headers(id, true, get...); c.result(id) != "200 GET /" {
+					t.Errorf("client %d: no answer to request %d", i, n)
+					return
+				}
+				time.Sleep(watch.Tick + time.Duration(rand.IntN(int(2*watch.Tick))))
+			}
+		})
+	}
+	clients.Wait()
+	h.front.running.Add(-2 * crowd)
 }
 
 // TestParkedEnds: a connection that rests ends when its client leaves, when the
