@@ -24,11 +24,8 @@ func (r *Request) ReadAhead() *fault.Fault {
 	case r.Whole || r.Streaming || r.Ahead != nil || r.Expect:
 		return nil
 	}
-	if w, ok := r.Body.Reader.(interface{ Whole() []byte }); ok && r.Body.Length <= aheadBytes {
-		if r.Ahead = w.Whole(); r.Ahead != nil {
-			r.Whole = true
-			return nil
-		}
+	if r.Body.Length >= 0 && r.takeWhole() {
+		return nil
 	}
 	size := int64(aheadBytes)
 	if (r.SendLength || r.HTTP10) && r.Body.Length < 0 {
@@ -56,6 +53,26 @@ func (r *Request) ReadAhead() *fault.Fault {
 		r.Whole = true
 	}
 	return nil
+}
+
+// TakeWhole is ReadAhead that does not wait: it takes the body only if all of it
+// has come and is short.
+func (r *Request) TakeWhole() {
+	if r.Body != nil && !r.Whole && !r.Streaming && r.Ahead == nil && !r.Expect {
+		r.takeWhole()
+	}
+}
+
+func (r *Request) takeWhole() bool {
+	w, ok := r.Body.Reader.(interface{ Whole(most int) []byte })
+	if !ok {
+		return false
+	}
+	if r.Ahead = w.Whole(aheadBytes); r.Ahead == nil {
+		return false
+	}
+	r.Whole = true
+	return true
 }
 
 // maxSpool bounds what proxy-sendcl may make us hold of one body in memory.

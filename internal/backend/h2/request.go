@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"sallyport/internal/backend"
 	"sallyport/internal/fault"
 	"sallyport/internal/message"
 	h1 "sallyport/internal/wire/h1"
@@ -18,8 +19,9 @@ func (st *stream) open() *fault.Fault {
 	if h1.BadField(&r.Header) >= 0 || badText(r.Host) || badText(r.Path) || badText(r.Query) || badText(r.Prefix) {
 		return &fault.Fault{Kind: fault.ClientBody, Status: 400, Err: errBadField}
 	}
-	body := !st.connect && r.Body != nil && !r.Body.None() && !(r.Whole && len(r.Ahead) == 0 && r.Body.Trailer == nil)
-	whole := r.Whole && len(r.Ahead) <= firstData && (r.Body == nil || r.Body.Trailer == nil)
+	plain := r.Whole && !trailing(r)
+	body := !st.connect && r.Body != nil && !r.Body.None() && !(plain && len(r.Ahead) == 0)
+	whole := plain && len(r.Ahead) <= firstData
 	if body && !(whole && !r.Expect) {
 		st.sender = newSender(st)
 	}
@@ -74,6 +76,18 @@ func (st *stream) open() *fault.Fault {
 		return &fault.Fault{Kind: fault.SendFailed, Err: err}
 	}
 	return nil
+}
+
+// trailing reports that a trailer section may follow the content.
+func trailing(r *backend.Request) bool {
+	if r.Body == nil || r.Body.Trailer == nil {
+		return false
+	}
+	if !r.Whole {
+		return true
+	}
+	t := r.Body.Trailer()
+	return t != nil && len(t.Fields) > 0
 }
 
 // firstData is what may travel with the head: more would keep others from
@@ -150,7 +164,7 @@ func (st *stream) encode() {
 	}
 	switch {
 	case st.connect || r.Body == nil || r.Body.None():
-	case r.Whole && r.Ahead != nil:
+	case r.Whole && r.Ahead != nil && (r.Body.Length >= 0 || r.SendLength):
 		field("content-length", strconv.Itoa(len(r.Ahead)), false)
 	case r.Body.Length >= 0:
 		field("content-length", strconv.FormatInt(r.Body.Length, 10), false)

@@ -65,7 +65,7 @@ func (d *sender) run() {
 func (d *sender) stream() error {
 	st := d.st
 	r := st.req
-	last := r.Whole && r.Body.Trailer == nil
+	last := r.Whole && !trailing(r)
 	if !st.put(r.Ahead, last) || last {
 		return nil
 	}

@@ -40,6 +40,8 @@ func (t *Transport) Start(x *exchange.Exchange, w *backend.Worker, r *backend.Re
 		}
 	} else if r.Body.None() {
 		r.Whole = true
+	} else {
+		r.TakeWhole()
 	}
 	if r.HTTP10 {
 		r.Expect = false

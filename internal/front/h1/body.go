@@ -147,11 +147,12 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Whole takes the content in one piece where it lies, if all of it has come;
-// nil if not. The bytes are valid until the exchange ends.
-func (b *body) Whole() []byte {
+// Whole takes the content in one piece where it lies, if all of it has come and
+// that is no more than most; nil if not. The bytes are valid until the exchange
+// ends.
+func (b *body) Whole(most int) []byte {
 	c := b.c
-	if b.kind != wire.Counted || b.err != nil || b.left == 0 || int64(c.w-c.r) < b.left {
+	if b.left > int64(most) || b.kind != wire.Counted || b.err != nil || b.left == 0 || int64(c.w-c.r) < b.left {
 		return nil
 	}
 	n := int(b.left)

@@ -88,6 +88,26 @@ func (s *stream) receive(p []byte, whole bool) (int, error) {
 	return n, nil
 }
 
+// Whole takes the content in one piece, if all of it has come and that is no more
+// than most; nil if not.
+func (b *body) Whole(most int) []byte {
+	s := (*stream)(b)
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(s.in) - s.at
+	if !s.remoteEnd || s.err != nil || s.stopped || s.expect || n > most {
+		return nil
+	}
+	p := make([]byte, n)
+	copy(p, s.in[s.at:])
+	s.in, s.at = s.in[:0], 0
+	s.x.BytesIn += s.bytesIn
+	s.bytesIn = 0
+	c.credit(s, n)
+	return p
+}
+
 // credit gives window back: of the stream, unless nothing more is to come on
 // it, and of the connection. Under the lock.
 func (c *conn) credit(s *stream, n int) {
