@@ -56,8 +56,12 @@ func (v *varying) Other(name string) string          { return (*view)(v).Other(n
 func (v *varying) Test(t expr.Test, arg string) bool { return (*view)(v).Test(t, arg) }
 func (v *varying) ClientIn(n expr.Net) bool          { return (*view)(v).ClientIn(n) }
 
-// Vary adds a field's name to the response's Vary, once.
+// Vary adds a field's name to the response's Vary, once; not Host, which every
+// cache looks at anyway.
 func Vary(x *exchange.Exchange, name string) {
+	if message.EqualFold(name, "Host") {
+		return
+	}
 	if old, ok := x.Out.Header.Find("Vary"); !ok || !message.HasToken(old, name) {
 		x.Out.Header.Merge("Vary", name)
 	}

@@ -84,8 +84,8 @@ func (n *cond) compare(p string) (expr.Test, func(string) bool) {
 			return 0, func(s string) bool { return expr.Int(s) != want }
 		}
 	}
-	if p == "" {
-		return 0, nil
+	if len(p) < 2 {
+		return 0, nil // a sign alone is a regular expression
 	}
 	order := longer
 	if n.nocase {
