@@ -147,6 +147,9 @@ type Exchange struct {
 	// Sub is greater than 0 for a look ahead: an exchange that is only taken to
 	// the door of its handler, to see what it would meet (httpd's subrequest).
 	Sub int
+	// Ahead says that fixups run for an index that stands in for its
+	// directory: httpd has run them while it looked ahead.
+	Ahead bool
 
 	// KeepStatus is the error's status while its ErrorDocument is served; it
 	// covers the page's own. 0: none.

@@ -233,7 +233,7 @@ func (s *Snapshot) redirect(x *exchange.Exchange, target string, failing int) ex
 	}
 	x.RawPath, x.Query, x.HasQuery = path, query, has
 	x.Mapped = exchange.Mapping{}
-	x.Handler, x.PathInfo = "", ""
+	x.Handler, x.PathInfo, x.Ahead = "", "", false
 	x.Type = exchange.Type{}
 	x.Restart()
 	if varies && failing == 0 {

@@ -104,7 +104,10 @@ func ask(x *exchange.Exchange) exchange.Verdict {
 // ap_internal_fast_redirect). The verdict is final.
 func takeOver(x *exchange.Exchange) exchange.Verdict {
 	x.SetHandler()
-	if v := pass(x, exchange.Fixup); v != exchange.OK {
+	x.Ahead = true
+	v := pass(x, exchange.Fixup)
+	x.Ahead = false
+	if v != exchange.OK {
 		return v
 	}
 	if x.Sub > 0 {

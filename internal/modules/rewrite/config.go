@@ -109,12 +109,12 @@ func of(c *conf.Cmd) *config {
 }
 
 // directoryOf is the prefix of a section, with a slash at the end. An <If> has
-// that of the section around it.
+// that of the section around it; where there is none, one that no path has.
 func directoryOf(s *conf.Scope) string {
-	for s != nil && s.Section != nil && s.Section.Kind == conf.InIf {
-		s = s.Outer
-	}
 	arg := "/"
+	for s != nil && s.Section != nil && s.Section.Kind == conf.InIf {
+		s, arg = s.Outer, "*If"
+	}
 	if s != nil && s.Section != nil {
 		arg = s.Section.Arg
 	}

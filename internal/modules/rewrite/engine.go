@@ -62,7 +62,7 @@ func (n *run) apply(rules []*rule) result {
 	limit := 2 * max(n.x.Server.Core.LimitRequestLine, 8190)
 	for i := 0; i < len(rules); i++ {
 		r := rules[i]
-		if r.noSub && n.x.Sub > 0 {
+		if r.noSub && (n.x.Sub > 0 || n.x.Ahead) {
 			continue
 		}
 		hit, changes := n.rule(r)
@@ -165,9 +165,13 @@ func (n *run) rule(r *rule) (hit, changes bool) {
 		}
 		return true, false
 	}
-	if n.dir != "" && !n.proxied && !strings.HasPrefix(to, "/") && !absolute(to) {
-		n.logf(3, "add per-dir prefix: %s -> %s%s", to, n.dir, to)
-		to = n.dir + to
+	if !n.proxied && !strings.HasPrefix(to, "/") && !absolute(to) {
+		if n.dir != "" {
+			n.logf(3, "add per-dir prefix: %s -> %s%s", to, n.dir, to)
+			to = n.dir + to
+		} else if !r.proxy && !r.redirect {
+			to = "/" + to
+		}
 	}
 	if r.discardPath || n.dir != "" {
 		n.info = ""

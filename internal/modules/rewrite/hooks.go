@@ -342,7 +342,11 @@ func (n *run) rebase(c *config) {
 	if base == "" || j < 0 {
 		return
 	}
-	if rest, ok := strings.CutPrefix(n.file[i+j:], n.dir); ok {
+	path := n.file[i+j:]
+	if n.dir[0] != '/' {
+		path = path[1:] // below a prefix that no path has
+	}
+	if rest, ok := strings.CutPrefix(path, n.dir); ok && n.dir != "/" {
 		n.logf(2, "trying to replace prefix %s with %s", n.dir, base)
 		n.file = n.file[:i+j] + strings.TrimSuffix(base, "/") + "/" + rest
 	}
