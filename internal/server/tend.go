@@ -22,6 +22,7 @@ func (s *Server) tend() {
 			return
 		case <-t.C:
 			s.Pools.Tend()
+			s.front.Tend()
 			s.Tickets.Tend(time.Now())
 			if s.Charts.Wanted() {
 				members = s.Live.Members(members[:0])

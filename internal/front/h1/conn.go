@@ -71,6 +71,10 @@ type Front struct {
 // under way and those that have been idle for a short time only.
 func (f *Front) Running() int { return int(f.running.Load()) }
 
+// Tend lets goroutines go that wait for a connection in vain. Call it about once
+// a second.
+func (f *Front) Tend() { f.spare.trim() }
+
 var ids atomic.Uint64
 
 // NextID numbers a client connection, of whatever front: unique within the

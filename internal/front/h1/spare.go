@@ -2,6 +2,7 @@ package h1
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -9,9 +10,10 @@ import (
 // the next. The stack of a new goroutine is small, and to let it grow to what an
 // exchange needs costs half as much as all else that a connection needs.
 type spare struct {
-	mu   sync.Mutex
-	idle []hand // the last is the one whose stack the cache still holds
-	over bool   // close was called
+	mu     sync.Mutex
+	idle   []hand // the last is the one whose stack the cache still holds
+	unused int    // the fewest that were idle at a time since the last trim
+	over   bool   // close was called
 }
 
 // hand is where one goroutine waits: it holds one connection. close closes it.
@@ -31,6 +33,7 @@ func (s *spare) run(c *conn) {
 	}
 	h := s.idle[n-1]
 	s.idle = s.idle[:n-1]
+	s.unused = min(s.unused, n-1)
 	s.mu.Unlock()
 	h <- c
 }
@@ -56,6 +59,17 @@ func (s *spare) wait(h hand) bool {
 	return true
 }
 
+// trim ends those that nobody has needed since the last trim.
+func (s *spare) trim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.idle[:s.unused] {
+		close(h)
+	}
+	s.idle = slices.Delete(s.idle, 0, s.unused)
+	s.unused = len(s.idle)
+}
+
 // close ends those that wait, and the others when they are done; once.
 func (s *spare) close() {
 	s.mu.Lock()
@@ -64,5 +78,5 @@ func (s *spare) close() {
 	for _, h := range s.idle {
 		close(h)
 	}
-	s.idle = nil
+	s.idle, s.unused = nil, 0
 }
