@@ -630,3 +630,31 @@ func TestHourIsKept(t *testing.T) {
 	}
 	again(false)
 }
+
+// TestFoldsOfAHost: what a virtual host inherits is not to be changed in the
+// main server's text, and what is secret is not given out.
+func TestFoldsOfAHost(t *testing.T) {
+	d := openDesk(t, strings.Replace(pair, "</Proxy>", "  ProxySet nofailover=On maxattempts=3\n</Proxy>", 1)+
+		"<VirtualHost *:80>\nProxyPass /own balancer://cl maxattempts=4\n</VirtualHost>\n")
+	host := ""
+	for _, s := range d.b.Servers {
+		host = max(host, s.Key)
+	}
+	d.propose(t, cluster.Edit{Verb: cluster.Set, Balancer: live.BalancerKey{Server: host, Name: "cl"}, Params: []cluster.Param{
+		{Name: "nofailover", Value: "Off"}, {Name: "maxattempts", Value: "5"}, {Name: "stickysecret", Value: "0123456789abcdef"}}})
+	list, left := d.m.Folds()
+	if len(list) != 1 || len(left) != 0 {
+		t.Fatalf("%+v, %q", list, left)
+	}
+	f := list[0]
+	if f.Server != host || f.At.Line != 9 || f.Beside != "" || strings.Join(f.Withheld, " ") != "stickysecret" {
+		t.Errorf("%+v", f)
+	}
+	var got []string
+	for _, p := range f.Params {
+		got = append(got, fmt.Sprintf("%s=%s %d", p.Name, p.Value.V, p.At.Line))
+	}
+	if text := strings.Join(got, ", "); text != "maxattempts=5 9, nofailover=Off 0" {
+		t.Errorf("parameters: %s", text)
+	}
+}
