@@ -300,6 +300,15 @@ func (r *run) checkMessage(m *Message, text string) string {
 		return differ("header names", strings.Join(names, ", "), rest)
 	case word == "framing":
 		return differ("framing", m.Framing, rest)
+	case strings.HasPrefix(text, "head ~ "):
+		re, err := regexp.Compile(text[len("head ~ "):])
+		switch {
+		case err != nil:
+			return err.Error()
+		case !re.Match(m.Head):
+			return fmt.Sprintf("head %q does not match %s", m.Head, re)
+		}
+		return ""
 	case word == "head":
 		want, err := parseBytes(rest, r.s)
 		if err != nil {

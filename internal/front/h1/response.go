@@ -26,8 +26,9 @@ type response struct {
 	set      *exchange.ServerSettings
 	buf      []byte // pending; nil when empty
 	framing  framing
-	left     int64 // of a counted body
-	keep     bool  // the connection may serve another exchange
+	left     int64           // of a counted body
+	keep     bool            // the connection may serve another exchange
+	version  message.Version // that the client is taken to speak
 	begun    bool
 	informed bool // a 100 was sent
 	ended    bool
@@ -92,8 +93,12 @@ func (o *response) Begin(r *message.Response) error {
 	}
 	o.begun = true
 	x := o.x
+	forced := o.speak(x)
 	o.frame(r)
 	o.decideKeep(x)
+	if forced {
+		o.keep = false
+	}
 	if o.c.body.expect && !o.informed {
 		// The client was never asked for its content: whether it comes is
 		// anybody's guess.
@@ -108,6 +113,9 @@ func (o *response) Begin(r *message.Response) error {
 		reason = message.ReasonOf(r.Status)
 	}
 	b = wire.AppendStatusLine(b, r.Status, reason)
+	if forced {
+		b[start+len("HTTP/1.")] = '0'
+	}
 	lines := 1
 	h := &r.Header
 	if r.Status != 101 {
@@ -180,6 +188,20 @@ func (o *response) refuse() error {
 	return nil
 }
 
+// speak decides about the version, which downgrade-1.0 lowers, and reports
+// whether force-response-1.0 wants the answer itself to say HTTP/1.0 (httpd's
+// basic_http_header_check).
+func (o *response) speak(x *exchange.Exchange) (forced bool) {
+	o.version = x.Request.Version
+	if x.Env.Len() == 0 {
+		return false
+	}
+	if x.Env.Has("downgrade-1.0") {
+		o.version = message.HTTP10
+	}
+	return o.version == message.HTTP10 && x.Env.Has("force-response-1.0")
+}
+
 // frame chooses how the end of the body will be found (RFC 9112 §6).
 func (o *response) frame(r *message.Response) {
 	x := o.x
@@ -188,7 +210,7 @@ func (o *response) frame(r *message.Response) {
 		o.framing = bodyless
 	case r.Body.Length >= 0:
 		o.framing, o.left = counted, r.Body.Length
-	case x.Request.Version >= message.HTTP11:
+	case o.version >= message.HTTP11:
 		o.framing = chunked
 	default:
 		o.framing = untilEnd
@@ -211,7 +233,7 @@ func (o *response) decideKeep(x *exchange.Exchange) {
 	switch {
 	case named && message.HasToken(v, "close"), named && o.manyConnection("close"):
 		o.keep = false
-	case x.Request.Version >= message.HTTP11:
+	case o.version >= message.HTTP11:
 	case named && (message.HasToken(v, "keep-alive") || o.manyConnection("keep-alive")):
 	default:
 		o.keep = false
