@@ -119,7 +119,7 @@ type Loader struct {
 	tooDeep  bool              // an Include went below maxDepth
 	stop     bool              // nothing to execute: the main file is missing
 	seen     map[string]bool   // files in Config.Includes
-	skipped  map[*lacking]bool // loaded, though we lack them
+	skipped  map[*lacking]bool // LoadModule named them, and we lack them
 
 	// Execution.
 	parents []*syntax.Node

@@ -41,6 +41,7 @@ type lacking struct {
 	skip       bool
 	what       string // it does
 	directives []string
+	idle       map[string]bool // of them those that may be passed over in any case
 }
 
 // known indexes known.txt: by module identifier, and by lower-case directive,
@@ -55,10 +56,19 @@ var known = sync.OnceValue(func() (k struct {
 		if len(f) != 5 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		m := &lacking{f[0], f[1], f[2] == "skip", f[3], strings.Fields(f[4])}
+		m := &lacking{f[0], f[1], f[2] == "skip", f[3], strings.Fields(f[4]), nil}
 		k.modules[m.name+"_module"] = m
-		for _, d := range m.directives {
-			k.directives[strings.ToLower(strings.TrimSuffix(d, ">"))] = m
+		for i, d := range m.directives {
+			name, idle := strings.CutPrefix(d, "~")
+			m.directives[i] = name
+			name = strings.ToLower(strings.TrimSuffix(name, ">"))
+			k.directives[name] = m
+			if idle {
+				if m.idle == nil {
+					m.idle = map[string]bool{}
+				}
+				m.idle[name] = true
+			}
 		}
 	}
 	return k
@@ -113,10 +123,10 @@ func loadModule(c *Cmd, args []string) error {
 		switch {
 		case k.skip:
 			text += "; missing are: " + k.what + "; its directives are skipped"
-			ld.skipped[k] = true
 		case k.missing() != "":
 			text += "; missing are: " + k.missing()
 		}
+		ld.skipped[k] = true
 		c.Warn(text, "")
 		d := &ld.diags[len(ld.diags)-1]
 		d.Topic, d.Item = "modules are loaded that Sallyport does not have", k.title()
@@ -156,7 +166,12 @@ func (ld *Loader) nearModule(name string) string {
 // Unlike httpd: it would serve what these modules make. Debian's stock
 // configuration loads some of them for everyone, and must load here.
 func (ld *Loader) skips(n *syntax.Node) bool {
-	return len(ld.skipped) > 0 && ld.skipped[known().directives[key(n.Name, n.Section)]]
+	if len(ld.skipped) == 0 {
+		return false
+	}
+	name := key(n.Name, n.Section)
+	m := known().directives[name]
+	return m != nil && ld.skipped[m] && (m.skip || m.idle[name])
 }
 
 // unknown explains why a name is no directive here.
