@@ -229,7 +229,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 		// Its session waits for it, if it may wait at all.
 		if b.set.Timeout > 0 {
 			p.waiter.Want = m.Worker
-			return b.refuse(AllBusy)
+			return b.refuse(AllBusy, p)
 		}
 		m = nil
 	}
@@ -244,15 +244,15 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 		p.RouteChanged = p.RouteChanged || !signed && m.Worker.Settings().Route != s.route
 	} else {
 		if s.has && b.set.NoFailover && b.g.knowsRoute(s.route) {
-			ref := b.refuse(RouteDown)
+			ref := b.refuse(RouteDown, p)
 			ref.Route = s.route
 			return ref
 		}
 		if b.g.live.Waiting() > 0 && !b.g.live.MayPass(&p.waiter) {
-			return b.refuse(AllBusy) // others have waited longer
+			return b.refuse(AllBusy, p) // others have waited longer
 		}
 		if m = b.choose(now, r, p); m == nil {
-			return b.refuse(AllDown)
+			return b.refuse(AllDown, p)
 		}
 		p.RouteChanged = p.RouteChanged || b.set.StickyCookie != ""
 	}
@@ -265,7 +265,7 @@ func (b *Balancer) elect(now time.Time, r Request, p *Pick) Refusal {
 
 // choose lets the method pick among the candidates; nil if there are none.
 func (b *Balancer) choose(now time.Time, r Request, p *Pick) *Member {
-	if !b.g.look(now, p) {
+	if !b.g.look(now, p, b.set.Timeout > 0) {
 		return nil
 	}
 	if p.tries > 0 && b.g.anyTried(p) {
@@ -307,7 +307,7 @@ func (g *group) anyTried(p *Pick) bool {
 	return false
 }
 
-func (b *Balancer) refuse(k RefusalKind) Refusal {
+func (b *Balancer) refuse(k RefusalKind, p *Pick) Refusal {
 	switch {
 	case k != AllDown:
 	case len(b.g.members) == 0:
@@ -315,7 +315,7 @@ func (b *Balancer) refuse(k RefusalKind) Refusal {
 	case b.g.anyFull():
 		k = AllBusy
 	}
-	r := Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.g.nextTry()}
+	r := Refusal{Kind: k, Balancer: b.name, Wait: b.set.Timeout, NextTry: b.g.nextTry(p, b.set.Timeout > 0)}
 	if k == AllBusy && b.set.Queue > 0 && b.g.live.Waiting() >= b.set.Queue {
 		r.LineFull = true
 	}

@@ -73,14 +73,16 @@ func (g *group) begin(now time.Time, force bool, p *Pick) {
 }
 
 // look brings the candidates up to date for a method: errors whose time is
-// over are forgiven. It reports whether there is anyone to choose.
-func (g *group) look(now time.Time, p *Pick) bool {
+// over are forgiven. It reports whether there is anyone to choose. A request
+// that may wait does not try a lone member twice: it waits until somebody else
+// has found it well.
+func (g *group) look(now time.Time, p *Pick, wait bool) bool {
 	if g.walked && g.fresh() && !now.After(g.walkDue) && len(g.cand.members) > 0 {
 		return true
 	}
 	due, found := g.walk(now, p, nil)
 	if !found {
-		if m, at := g.lone(); m != nil && !now.Before(at) {
+		if m, at := g.lone(); m != nil && !now.Before(at) && !(wait && p.hasTried(m)) {
 			m.Worker.Forgive()
 			p.event(Retried, m)
 			due, _ = g.walk(now, p, nil)
@@ -427,8 +429,9 @@ func (g *group) lone() (found *Member, at time.Time) {
 	return found, found.Worker.ErrorAt().Add(hold)
 }
 
-// nextTry is when the next error will be forgiven; zero when none will.
-func (g *group) nextTry() time.Time {
+// nextTry is when the next error will be forgiven for a request; zero when none
+// will.
+func (g *group) nextTry(p *Pick, wait bool) time.Time {
 	best := never
 	for _, m := range g.members {
 		if f := m.Worker.Flags(); f&live.InError != 0 && f&live.Stopped == 0 {
@@ -437,7 +440,7 @@ func (g *group) nextTry() time.Time {
 			}
 		}
 	}
-	if m, at := g.lone(); m != nil && at.Before(best) {
+	if m, at := g.lone(); m != nil && at.Before(best) && !(wait && p.hasTried(m)) {
 		best = at
 	}
 	if best == never {

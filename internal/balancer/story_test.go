@@ -208,12 +208,21 @@ func (s *stage) command(line string) {
 		s.wakeUp()
 	case "end":
 		p := s.open[words[0]]
-		delete(s.open, words[0])
-		sc := s.backends[short(p.Member)]
-		if sc == nil {
-			sc = &script{}
+		if p.Member == nil {
+			s.printf("%s has nobody\n", words[0])
+			break
 		}
-		s.b[""].Done(p, balancer.Outcome{Status: 200, Sent: sc.sent, Received: sc.received}, s.now)
+		sc := cmp.Or(s.backends[short(p.Member)], &script{})
+		o := balancer.Outcome{Status: 200, Sent: sc.sent, Received: sc.received}
+		if f, bad := faults[sc.how]; bad {
+			o = balancer.Outcome{Fault: f}
+		}
+		if s.b[""].Done(p, o, s.now).Again {
+			p.Member = nil
+			s.ask(words[0], p, request(nil))
+			break
+		}
+		delete(s.open, words[0])
 		s.b[""].Release(p)
 		s.wakeUp()
 	case "tick":
@@ -252,6 +261,7 @@ func (s *stage) command(line string) {
 				s.b[""].Probed(m, words[1] == "pass", s.now)
 			}
 		}
+		s.wakeUp()
 	case "show":
 		s.show()
 	default:

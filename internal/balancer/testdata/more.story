@@ -287,6 +287,34 @@ waits
 5 goes to a
 a
 
+# Who waits for a lone member that has just failed it waits until somebody else
+# has found it well, and does not waste a second try on it.
+
+balancer timeout=5
+member a
+member b status=+D
+backend a refused
+begin 1
+end 1
+tick 150ms
+begin 2
+lone
+probed a fail
+tick 250ms
+lone
+backend a ok
+probed a pass
+end 1
+end 2
+----
+a
+waits
+waits
+a in -50ms
+a in -50ms
+1 goes to a
+2 goes to a
+
 # Who leaves the line lets the next one look; nobody overtakes.
 
 balancer timeout=5
