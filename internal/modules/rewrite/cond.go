@@ -89,7 +89,7 @@ func (n *cond) compare(p string) (expr.Test, func(string) bool) {
 	}
 	order := longer
 	if n.nocase {
-		order = func(a, b string) int { return longer(strings.ToLower(a), strings.ToLower(b)) }
+		order = func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 	}
 	text := func(s string) string {
 		if s == `""` {
@@ -113,7 +113,8 @@ func (n *cond) compare(p string) (expr.Test, func(string) bool) {
 	return 0, nil
 }
 
-// longer is mod_rewrite's order of texts: the longer one is the greater.
+// longer is mod_rewrite's order of texts: the longer one is the greater, but
+// not where case does not matter.
 func longer(a, b string) int {
 	if len(a) != len(b) {
 		return cmp.Compare(len(a), len(b))

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func (n *run) apply(rules []*rule) result {
 			n.ended = true
 			break
 		}
-		if r.proxy && changes || r.last {
+		if r.proxy || r.last {
 			break
 		}
 		if r.next > 0 {
@@ -346,8 +347,8 @@ func (n *run) cookie(s string) {
 	if rest, ok := strings.CutPrefix(s, ";"); ok {
 		sep, s = ";", rest
 	}
-	f := strings.Split(s, sep)
-	if len(f) < 3 || f[0] == "" || f[2] == "" {
+	f := slices.DeleteFunc(strings.Split(s, sep), func(s string) bool { return s == "" }) // apr_strtok
+	if len(f) < 3 {
 		return
 	}
 	get := func(i int) string {
@@ -362,13 +363,7 @@ func (n *run) cookie(s string) {
 			return
 		}
 	}
-	v := f[0] + "=" + f[1] + "; path=/"
-	if p := get(4); p != "" {
-		v = f[0] + "=" + f[1] + "; path=" + p
-	}
-	if f[2] != "" {
-		v += "; domain=" + f[2]
-	}
+	v := f[0] + "=" + f[1] + "; path=" + cmp.Or(get(4), "/") + "; domain=" + f[2]
 	if life := expr.Int(get(3)); get(3) != "" && life != 0 {
 		at := n.x.Received.Add(time.Duration(life) * time.Minute).UTC()
 		v += "; expires=" + at.Format("Mon, 02-Jan-2006 15:04:05 GMT")
