@@ -101,9 +101,18 @@ func (s *Snapshot) redirectFor(x *exchange.Exchange, status int, url string) exc
 // text answers with the text of an ErrorDocument.
 func (s *Snapshot) text(x *exchange.Exchange, status int, text string) {
 	s.errorHead(x, status)
+	sendText(x, text)
+}
+
+// sendText sends the head in Out with an HTML text. HEAD learns no length, as
+// from httpd.
+func sendText(x *exchange.Exchange, text string) {
 	x.Out.Header.Set("Content-Type", "text/html; charset=iso-8859-1")
 	x.Out.Body.Length = int64(len(text))
-	if x.Begin() == nil && !message.Bodyless(status) {
+	if x.Request.Method == "HEAD" {
+		x.Out.Body.Length = -1
+	}
+	if x.Begin() == nil && !message.Bodyless(x.Out.Status) {
 		x.Write([]byte(text))
 	}
 }
@@ -156,12 +165,7 @@ func (s *Snapshot) page(x *exchange.Exchange, status int, extra string) {
 	b.WriteString(extra)
 	b.WriteString(signature(x))
 	b.WriteString("</body></html>\n")
-	x.Out.Header.Set("Content-Type", "text/html; charset=iso-8859-1")
-	text := b.String()
-	x.Out.Body.Length = int64(len(text))
-	if x.Begin() == nil {
-		x.Write([]byte(text))
-	}
+	sendText(x, b.String())
 }
 
 const doctype = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n"

@@ -16,7 +16,7 @@ func asterisk(x *exchange.Exchange) exchange.Verdict {
 
 // trace answers TRACE with the request as it arrived (RFC 9110 §9.3.8).
 func trace(x *exchange.Exchange) exchange.Verdict {
-	if !x.Request.Body.None() && x.Server.Core.TraceEnable != exchange.TraceExtended {
+	if x.Request.Body.Length != 0 && !x.Request.Body.None() && x.Server.Core.TraceEnable != exchange.TraceExtended {
 		x.Notes.Set("error-notes", "TRACE with request body is not allowed")
 		return exchange.Status(413)
 	}
