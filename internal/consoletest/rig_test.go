@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"sallyport/internal/freeport"
 )
 
 // patience is how long anything may take on a loaded machine.
@@ -87,12 +90,11 @@ func serve(t *testing.T, conf string) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	for range 4 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		n, err := freeport.New()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, port, _ := net.SplitHostPort(ln.Addr().String())
-		ln.Close()
+		port := strconv.Itoa(n)
 		r := &rig{t: t, port: port, base: "http://127.0.0.1:" + port, out: new(bytes.Buffer)}
 		file := filepath.Join(dir, "httpd.conf")
 		text := fmt.Sprintf("ServerRoot %q\nPidFile %q\nErrorLog %q\nServerName shop.test\nListen 127.0.0.1:%s\n%s\n",

@@ -4,17 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sallyport/internal/freeport"
 )
 
 // Program is a server program that scripts can run against.
@@ -178,25 +179,7 @@ func (s *process) stop() {
 	}
 }
 
-var lastPort atomic.Int32
-
-func firstPort() int32 { return 10000 + rand.Int32N(18000) }
-
-// freePort returns a port below the ephemeral range that can be bound now.
-// Nobody gets the same one twice from this process.
 func freePort() (string, error) {
-	lastPort.CompareAndSwap(0, firstPort())
-	for range 2000 {
-		n := lastPort.Add(1)
-		if n > 32000 {
-			lastPort.Store(10000)
-			continue
-		}
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n))
-		if err == nil {
-			ln.Close()
-			return fmt.Sprint(n), nil
-		}
-	}
-	return "", errors.New("no free port between 10000 and 32000")
+	n, err := freeport.New()
+	return strconv.Itoa(n), err
 }

@@ -22,6 +22,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"sallyport/internal/freeport"
 )
 
 // Pebble is a running authority.
@@ -158,17 +160,15 @@ func run(t testing.TB, env []string, name string, args ...string) {
 	})
 }
 
-// freePorts finds ports of 127.0.0.1 that nobody uses.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
 	var out []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		p, err := freeport.New()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
+		out = append(out, p)
 	}
 	return out
 }
