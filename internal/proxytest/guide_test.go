@@ -85,7 +85,7 @@ func runGuide(t *testing.T, p Program) {
 	for _, s := range guide(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			Run(t, p, s)
+			twice(t, func(r Reporter) { Run(r, p, s) })
 		})
 	}
 }

@@ -67,7 +67,7 @@ func TestPairs(t *testing.T) {
 				played[pair]++
 				t.Run(pair+"/"+s.Name, func(t *testing.T) {
 					t.Parallel()
-					RunVia(t, p, s, newVia(front))
+					twice(t, func(r Reporter) { RunVia(r, p, s, newVia(front)) })
 				})
 			}
 		}

@@ -107,11 +107,13 @@ func runAll(t *testing.T, p Program) {
 	for _, s := range scripts(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			if s.Via != "" {
-				RunVia(t, p, s, newH2C())
-				return
-			}
-			Run(t, p, s)
+			twice(t, func(r Reporter) {
+				if s.Via != "" {
+					RunVia(r, p, s, newH2C())
+					return
+				}
+				Run(r, p, s)
+			})
 		})
 	}
 }

@@ -65,6 +65,7 @@ func play(t Reporter, p Program, s *Script, via Via) {
 	root, err := os.MkdirTemp("", "pt")
 	if err != nil {
 		t.Fatalf("%v", err)
+		return
 	}
 	defer os.RemoveAll(root)
 	r := &run{t: t, s: s, p: p, via: via, root: root, vars: map[string]string{"ROOT": root},
